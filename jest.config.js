@@ -1,0 +1,10 @@
+/** Tests run as native ES modules; swc strips the types and writes the decorator metadata that Nest needs. */
+export default {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  transform: { '^.+\\.ts$': '@swc/jest' },
+  testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
+  maxWorkers: 2,
+  testTimeout: 60_000,
+};

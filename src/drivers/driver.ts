@@ -1,0 +1,207 @@
+import type { Readable } from 'node:stream';
+import type { DriverType, ResourceType } from '../domain/blueprint.js';
+import type { Exit, OutputStream } from '../domain/command.js';
+import type { LeaseAttributes } from '../domain/lease.js';
+
+/**
+ * The port between the broker and what it hands out: containers, machines, checkouts.
+ *
+ * Promises of every method: it is idempotent; it is safe to repeat after a crash of the broker at any line; it ends
+ * soon after `signal` aborts, and what it had begun is then found and ended by `destroy`; it throws nothing but
+ * `DriverError`. Calls for different resources may run side by side; calls for one resource never do, except
+ * `execute`, files and `cut`, which may overlap on one lease.
+ */
+export interface Driver {
+  readonly type: DriverType;
+  readonly provides: ResourceType;
+
+  /** Class whose class-validator decorators say what a blueprint's `spec` must be; unknown fields are refused. */
+  readonly schema: new () => object;
+
+  /** Whether a grant on a ready resource still needs `activate`. Where false, such a lease is active at once. */
+  readonly activatesLeases: boolean;
+
+  /**
+   * Names of the machines on which resources are laid one each, such as the `hosts` of an ssh-host; null where the
+   * blueprint's limit alone counts. The broker picks the place and gives it in `ResourceView.place`.
+   */
+  places(spec: Record<string, unknown>): string[] | null;
+
+  /**
+   * Makes the thing, named after `resource.id` and labelled with the broker's id, so that a second call finds the
+   * first one's and two calls never make two. Returns once it can be leased.
+   */
+  build(resource: ResourceView, call: Call): Promise<Built>;
+
+  /** The isolation as the engine or host reports it now, compared with what the blueprint asked for. */
+  verify(resource: ResourceView, call: Call): Promise<Verification>;
+
+  /** Prepares a granted resource for this lease, such as a checkout of the commit that it asks for. */
+  activate(lease: LeaseView, call: Call): Promise<Activation>;
+
+  /**
+   * Runs one process and resolves when it has ended and all its output was given to `onOutput`, in order for each
+   * stream. A promise returned by `onOutput` holds the process back. Aborting `signal` or passing the time limit
+   * kills the whole process tree; the exit says which. A program that can't be found is an exit with code 127.
+   */
+  execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit>;
+
+  /** The lease's files. Paths are relative to its directory and never reach outside it. */
+  files(lease: LeaseView): Files;
+
+  /**
+   * Brings the resource back to what it was when built. Returns what it checked; throws when it cannot show that
+   * nothing of the last lease is left, and the resource is then destroyed.
+   */
+  clean(resource: ResourceView, call: Call): Promise<Cleaned>;
+
+  /** Ends all access of this lease at once: processes, sessions, keys, its directory. */
+  cut(lease: LeaseView, call: Call): Promise<void>;
+
+  /** Leaves nothing of the resource behind. Nothing there to destroy is a success. */
+  destroy(resource: ResourceView, call: Call): Promise<void>;
+
+  /** Everything at the blueprint's endpoints that bears this broker's labels, for the sweep. Never what others made. */
+  list(blueprint: BlueprintView, call: Call): Promise<Found[]>;
+
+  /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
+  health(blueprint: BlueprintView, call: Call): Promise<Health>;
+}
+
+/** Goes with every call: aborts at the call's time limit or when the broker stops. */
+export interface Call {
+  signal: AbortSignal;
+}
+
+export interface BlueprintView {
+  name: string;
+  type: DriverType;
+  tier: string;
+  spec: Record<string, unknown>;
+}
+
+export interface ResourceView {
+  /** Id of the resource's row: the intent that came first. Letters, digits and `_` only. */
+  id: string;
+  /** Id of this installation; labels everything made. */
+  broker: string;
+  blueprint: BlueprintView;
+  place: string | null;
+  /** What `build` returned; empty before. */
+  handle: Record<string, unknown>;
+  /** The host lease that a working copy stands on; null for hosts. */
+  hostLease: LeaseView | null;
+}
+
+export interface LeaseView {
+  id: string;
+  fence: number;
+  attributes: LeaseAttributes;
+  /** Environment that the lease gives to each of its commands. */
+  env: Record<string, string>;
+  resource: ResourceView;
+}
+
+export interface Built {
+  handle: Record<string, unknown>;
+  machine: Machine;
+}
+
+/** What tells physical machines apart; whatever could be read. */
+export interface Machine {
+  /** The kernel's boot id, read on the host; every container and every sshd of one machine shows the same one. */
+  bootId?: string;
+  hostKey?: string;
+  address?: string;
+  engineId?: string;
+}
+
+export interface Verification {
+  /** What was read back, for people to look at. */
+  facts: Record<string, unknown>;
+  /** Differences from what was asked, one sentence each; any makes the resource unfit. */
+  differences: string[];
+}
+
+export interface Activation {
+  /** How the holder reaches the resource, as shown in the lease: directories on it. */
+  access: Record<string, unknown>;
+  /** Repository addresses by directory, for matching later requests. */
+  contents?: Record<string, string>;
+}
+
+export interface ProcessSpec {
+  /** Id of the command's row; letters, digits and `_` only. */
+  id: string;
+  argv: string[];
+  /** Relative to the lease's directory; null: the directory itself, or a working copy's default repository. */
+  cwd: string | null;
+  /** The lease's and the command's environment; drivers add PATH, HOME, TMPDIR and the BERTH_ ones where absent. */
+  env: Record<string, string>;
+  stdin: Buffer | null;
+  timeoutSeconds: number;
+}
+
+export type OnOutput = (stream: OutputStream, chunk: Buffer) => void | Promise<void>;
+
+export interface Files {
+  /** Bytes of one regular file. Throws `not-found` for anything else, links that lead outside included. */
+  read(path: string, call: Call): Promise<Readable>;
+  /** Writes one file, its directories as needed, through no link. */
+  write(path: string, content: Readable, call: Call): Promise<void>;
+  /** A tar of the artifacts directory: directories and regular files only; empty where there is none. */
+  artifacts(call: Call): Promise<Readable>;
+  /** Replaces the lease's directory by what the tar holds. The broker's own; no tar of a lease ever comes here. */
+  unpack(tar: Readable, call: Call): Promise<void>;
+}
+
+export interface Cleaned {
+  /** What was checked, for the event. */
+  checked: string[];
+}
+
+export interface Found {
+  /** The resource whose row asked for it. */
+  resourceId: string;
+  /** What to call it when speaking to people. */
+  name: string;
+}
+
+export interface Health {
+  endpoints: { name: string; machine: Machine; version: string }[];
+}
+
+/** `temporary` faults are worth another try; the others need someone to change something. */
+export type DriverFaultCode =
+  | 'unreachable'
+  | 'timed-out'
+  | 'refused'
+  | 'host-key-changed'
+  | 'image-missing'
+  | 'not-found'
+  | 'invalid'
+  | 'disk-full'
+  | 'conflict'
+  | 'not-clean'
+  | 'failed';
+
+/** The one error that leaves a driver: the library's own is translated at the edge and kept as `cause`. */
+export class DriverError extends Error {
+  readonly temporary: boolean;
+  readonly details: Record<string, unknown>;
+
+  constructor(
+    readonly code: DriverFaultCode,
+    message: string,
+    {
+      temporary = false,
+      details = {},
+      cause,
+    }: { temporary?: boolean; details?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
+    super(message, { cause });
+    this.name = 'DriverError';
+    this.temporary = temporary;
+    this.details = details;
+  }
+}
