@@ -62,7 +62,7 @@ export interface Driver {
   destroy(resource: ResourceView, call: Call): Promise<void>;
 
   /** Everything at the blueprint's endpoints that bears this broker's labels, for the sweep. Never what others made. */
-  list(blueprint: BlueprintView, call: Call): Promise<Found[]>;
+  list(blueprint: BlueprintView, broker: string, call: Call): Promise<Found[]>;
 
   /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
   health(blueprint: BlueprintView, call: Call): Promise<Health>;

@@ -1,0 +1,18 @@
+import 'reflect-metadata';
+import { DataSource } from 'typeorm';
+import { Foundation1763800000000 } from './migrations/1763800000000-foundation.js';
+
+/** The one DataSource, for the service, the tests and the migration CLI. Migrations are named, not globbed: a stray file can't run. */
+export function createDataSource(url: string): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    migrations: [Foundation1763800000000],
+    migrationsTransactionMode: 'each',
+    applicationName: 'berth',
+    extra: { max: 20 },
+  });
+}
+
+/** For `npx typeorm -d dist/ormconfig.js`, on the database that BERTH_DATABASE_URL names. */
+export default createDataSource(process.env.BERTH_DATABASE_URL ?? 'postgres://127.0.0.1/berth');
