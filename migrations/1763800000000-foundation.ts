@@ -212,13 +212,15 @@ export class Foundation1763800000000 implements MigrationInterface {
         signal        text,
         reason        text,
         output_bytes  bigint NOT NULL DEFAULT 0,
+        -- The broker process that runs it says so again every few seconds; past this time it is taken for dead.
         runner        text,
+        alive_until   timestamptz,
         created_at    timestamptz NOT NULL DEFAULT now(),
         started_at    timestamptz,
         ended_at      timestamptz
       );
       CREATE INDEX commands_lease ON commands (lease_id, id);
-      CREATE INDEX commands_running ON commands (runner) WHERE state IN ('queued', 'running');
+      CREATE INDEX commands_running ON commands (alive_until) WHERE state IN ('queued', 'running');
 
       CREATE TABLE command_output (
         command_id    text NOT NULL REFERENCES commands (id) ON DELETE CASCADE,

@@ -25,18 +25,40 @@ export function isUsable(authorization: Authorization, now: Date): boolean {
   return objectState === 'active' && state === 'authorized' && (expiresAt === null || expiresAt > now);
 }
 
-/** Usable edges of a pool, for the chain checks of allocate. */
-export class UsableEdges {
-  private readonly edges: ReadonlySet<string>;
+/** What an edge means for a lease that needs it: go, wait for someone's decision, or no. */
+export type EdgeState = 'usable' | 'awaiting' | 'declined';
 
-  constructor(edges: Iterable<{ object: LeaseObject; blueprint: string }>) {
-    this.edges = new Set([...edges].map(({ object, blueprint }) => key(object, blueprint)));
+export function edgeState(authorization: Authorization, now: Date): EdgeState {
+  if (isUsable(authorization, now)) return 'usable';
+  return authorization.objectState === 'inactive' || authorization.state === 'declined'
+    ? 'declined'
+    : 'awaiting';
+}
+
+/** The edges that the leases of a pool need. An edge that nobody has asked for is `declined`: policy that can't be evaluated denies. */
+export class Edges {
+  private readonly states: ReadonlyMap<string, EdgeState>;
+
+  constructor(edges: Iterable<{ object: LeaseObject; blueprint: string; state: EdgeState }>) {
+    this.states = new Map([...edges].map(({ object, blueprint, state }) => [key(object, blueprint), state]));
   }
 
-  has(object: LeaseObject, blueprint: string): boolean {
-    return this.edges.has(key(object, blueprint));
+  state(object: LeaseObject, blueprint: string): EdgeState {
+    return this.states.get(key(object, blueprint)) ?? 'declined';
+  }
+
+  /** The whole chain: the object's edge, and the best of the blueprint's own edges to what it stands on. */
+  chain(object: LeaseObject, blueprint: string, hosts: readonly string[]): EdgeState {
+    const first = this.state(object, blueprint);
+    if (hosts.length === 0) return first;
+    const beneath = hosts.map((host) => this.state({ kind: 'blueprint', name: blueprint }, host));
+    return worse(first, beneath.reduce(better, 'declined'));
   }
 }
+
+const ORDER: readonly EdgeState[] = ['declined', 'awaiting', 'usable'];
+const better = (a: EdgeState, b: EdgeState): EdgeState => (ORDER.indexOf(a) >= ORDER.indexOf(b) ? a : b);
+const worse = (a: EdgeState, b: EdgeState): EdgeState => (ORDER.indexOf(a) <= ORDER.indexOf(b) ? a : b);
 
 function key(object: LeaseObject, blueprint: string): string {
   return `${object.kind}/${object.name}/${blueprint}`;

@@ -1,0 +1,123 @@
+import type { Blueprint } from './blueprint.js';
+import type { EndedReason } from './lease.js';
+import type { Hygiene, LeaseState, ResourceState } from './state-machine.js';
+
+/** What the next step of a lease depends on. */
+export interface LeaseSubject {
+  state: LeaseState;
+  used: boolean;
+  resourceId: string | null;
+  expiresAt: Date | null;
+}
+
+export type LeaseStep =
+  | { kind: 'activate' }
+  | { kind: 'end'; ended: EndedReason }
+  /** End all access, then destroy the lease. */
+  | { kind: 'cut' }
+  | { kind: 'destroy' }
+  | { kind: 'rest'; until: Date | null };
+
+/** The next step of a lease: towards active while it lives, towards destroyed once it is over. */
+export function reconcileLease({ state, used, resourceId, expiresAt }: LeaseSubject, now: Date): LeaseStep {
+  switch (state) {
+    case 'pending':
+    case 'destroyed':
+      return { kind: 'rest', until: null };
+    case 'acquired':
+    case 'active':
+      if (expiresAt !== null && expiresAt <= now) return { kind: 'end', ended: 'expired' };
+      return state === 'acquired' ? { kind: 'activate' } : { kind: 'rest', until: expiresAt };
+    case 'released':
+    case 'broken':
+      return used && resourceId !== null ? { kind: 'cut' } : { kind: 'destroy' };
+    default:
+      return state satisfies never;
+  }
+}
+
+/** What the next step of a resource depends on. */
+export interface ResourceSubject {
+  state: ResourceState;
+  hygiene: Hygiene;
+  leases: number;
+  uses: number;
+  cordoned: boolean;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+  activeAt: Date | null;
+  /** State of the host lease that a working copy stands on; null where it has none yet; undefined for hosts. */
+  hostLease: LeaseState | null | undefined;
+  /** More free resources than the blueprint keeps warm. */
+  surplus: boolean;
+}
+
+export type ResourceStep =
+  | { kind: 'acquire-host' }
+  | { kind: 'build' }
+  | { kind: 'clean' }
+  | { kind: 'release'; reason: 'single-use' | 'retired' | 'idle' }
+  | { kind: 'break'; reason: 'host-lost' | 'quarantined' }
+  | { kind: 'destroy' }
+  | { kind: 'rest'; until: Date | null };
+
+type Lifespan = Pick<Blueprint, 'reuse' | 'maxAgeSeconds' | 'maxUses' | 'idleAfterSeconds'>;
+
+/** The next step of a resource. Nothing is ever done to one that holds a lease, except that it dies with its host. */
+export function reconcileResource(resource: ResourceSubject, blueprint: Lifespan, now: Date): ResourceStep {
+  const { state, hygiene, hostLease, leases } = resource;
+  switch (state) {
+    case 'destroyed':
+      return { kind: 'rest', until: null };
+    case 'released':
+    case 'broken':
+      return { kind: 'destroy' };
+    case 'pending':
+      if (hostLease === undefined || hostLease === 'active') return { kind: 'build' };
+      if (hostLease === null) return { kind: 'acquire-host' };
+      return isOver(hostLease) ? { kind: 'break', reason: 'host-lost' } : { kind: 'rest', until: null };
+    case 'active':
+      if (hostLease !== undefined && hostLease !== 'active') return { kind: 'break', reason: 'host-lost' };
+      if (hygiene === 'quarantined') return { kind: 'break', reason: 'quarantined' };
+      if (leases > 0) return { kind: 'rest', until: null };
+      if (blueprint.reuse === 'none' && resource.uses > 0) return { kind: 'release', reason: 'single-use' };
+      if (isRetired(resource, blueprint, now)) return { kind: 'release', reason: 'retired' };
+      if (hygiene !== 'clean') return { kind: 'clean' };
+      return idle(resource, blueprint, now);
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Past its age or its number of leases: not handed out again, whoever waits. */
+export function isRetired(
+  { uses, createdAt }: { uses: number; createdAt: Date },
+  { maxUses, maxAgeSeconds }: Pick<Blueprint, 'maxUses' | 'maxAgeSeconds'>,
+  now: Date,
+): boolean {
+  if (maxUses !== null && uses >= maxUses) return true;
+  return maxAgeSeconds !== null && now >= after(createdAt, maxAgeSeconds);
+}
+
+function idle(
+  resource: ResourceSubject,
+  { idleAfterSeconds, maxAgeSeconds }: Lifespan,
+  now: Date,
+): ResourceStep {
+  const since = resource.lastUsedAt ?? resource.activeAt ?? resource.createdAt;
+  const ends = maxAgeSeconds === null ? [] : [after(resource.createdAt, maxAgeSeconds)];
+  if (resource.surplus && idleAfterSeconds !== null) {
+    const idleUntil = after(since, idleAfterSeconds);
+    if (now >= idleUntil) return { kind: 'release', reason: 'idle' };
+    ends.push(idleUntil);
+  }
+  return { kind: 'rest', until: ends.length === 0 ? null : ends.reduce((a, b) => (a < b ? a : b)) };
+}
+
+function isOver(state: LeaseState): boolean {
+  return state === 'released' || state === 'broken' || state === 'destroyed';
+}
+
+function after(start: Date, seconds: number): Date {
+  return new Date(start.getTime() + seconds * 1000);
+}
