@@ -80,6 +80,7 @@ export class Foundation1763800000000 implements MigrationInterface {
         name          text PRIMARY KEY,
         kind          text NOT NULL CHECK (kind IN ('ssh-key', 'basic')),
         username      text,
+        hosts         text[],
         sealed        bytea NOT NULL,
         updated_at    timestamptz NOT NULL DEFAULT now()
       );
@@ -124,7 +125,6 @@ export class Foundation1763800000000 implements MigrationInterface {
         uses          integer NOT NULL DEFAULT 0,
         fence         bigint NOT NULL DEFAULT 0,
         leases        integer NOT NULL DEFAULT 0 CHECK (leases >= 0),
-        used          boolean NOT NULL DEFAULT false,
         cordoned      boolean NOT NULL DEFAULT false,
         last_consumer text,
         reason        text,
@@ -134,6 +134,7 @@ export class Foundation1763800000000 implements MigrationInterface {
         ended_at      timestamptz,
         due_at        timestamptz,
         claim         text,
+        claimed_until timestamptz,
         attempts      integer NOT NULL DEFAULT 0,
         FOREIGN KEY (blueprint, type, tier) REFERENCES blueprints (name, provides, tier) ON UPDATE RESTRICT,
         UNIQUE (id, tier)
@@ -147,15 +148,20 @@ export class Foundation1763800000000 implements MigrationInterface {
         WHERE state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned;
       CREATE INDEX resources_taken ON resources (blueprint) WHERE state = 'active' AND leases > 0 AND NOT cordoned;
       CREATE INDEX resources_live ON resources (blueprint) WHERE state <> 'destroyed';
-      CREATE INDEX resources_due ON resources (due_at) WHERE due_at IS NOT NULL;
+      CREATE INDEX resources_building ON resources (built_for) WHERE state = 'pending';
+      CREATE INDEX resources_reclaimed ON resources (reclaimed_for) WHERE reclaimed_for IS NOT NULL AND state <> 'destroyed';
+      CREATE INDEX resources_due ON resources (due_at) WHERE due_at IS NOT NULL AND claimed_until IS NULL;
+      CREATE INDEX resources_claimed ON resources (claimed_until) WHERE claimed_until IS NOT NULL;
       CREATE INDEX resources_host_lease ON resources (host_lease_id) WHERE state <> 'destroyed';
 
+      -- Whatever has a next step says when: due_at. Claiming it clears due_at and sets claimed_until, so that news that
+      -- comes meanwhile (due_at = now()) is not lost when the step is saved, and a dead claimer's work comes up again.
       CREATE TABLE leases (
         id            text PRIMARY KEY,
         seq           bigint GENERATED ALWAYS AS IDENTITY,
         object_kind   text NOT NULL CHECK (object_kind IN ('consumer', 'blueprint')),
         object_name   text NOT NULL,
-        for_resource  text REFERENCES resources (id),
+        for_resource  text,
         tier          text NOT NULL REFERENCES tiers (name),
         type          text NOT NULL CHECK (type IN ('host', 'working-copy')),
         state         text NOT NULL CHECK (state IN ('pending', 'acquired', 'active', 'released', 'broken', 'destroyed')),
@@ -172,7 +178,6 @@ export class Foundation1763800000000 implements MigrationInterface {
         used          boolean NOT NULL DEFAULT false,
         access        jsonb,
         waiting       text CHECK (waiting IN ('awaiting-authorization', 'queued', 'allocating', 'activating', 'reclaiming')),
-        position      integer CHECK (position > 0),
         ended         text CHECK (ended IN ('released', 'expired', 'revoked', 'resource-lost', 'activation-failed', 'cancelled')),
         ended_detail  jsonb,
         expires_at    timestamptz,
@@ -183,6 +188,7 @@ export class Foundation1763800000000 implements MigrationInterface {
         destroyed_at  timestamptz,
         due_at        timestamptz,
         claim         text,
+        claimed_until timestamptz,
         attempts      integer NOT NULL DEFAULT 0,
         -- Same tier, or nothing: the database refuses a lease across tiers whatever the broker believes.
         FOREIGN KEY (resource_id, tier) REFERENCES resources (id, tier),
@@ -195,7 +201,8 @@ export class Foundation1763800000000 implements MigrationInterface {
       CREATE UNIQUE INDEX leases_hold ON leases (resource_id, slot) WHERE state <> 'destroyed' AND resource_id IS NOT NULL;
       CREATE INDEX leases_waiting ON leases (tier, type, priority DESC, seq) WHERE state = 'pending';
       CREATE INDEX leases_live ON leases (object_name) WHERE state IN ('acquired', 'active') AND object_kind = 'consumer';
-      CREATE INDEX leases_due ON leases (due_at) WHERE due_at IS NOT NULL;
+      CREATE INDEX leases_due ON leases (due_at) WHERE due_at IS NOT NULL AND claimed_until IS NULL;
+      CREATE INDEX leases_claimed ON leases (claimed_until) WHERE claimed_until IS NOT NULL;
       CREATE INDEX leases_for_resource ON leases (for_resource) WHERE state <> 'destroyed';
       CREATE INDEX leases_object ON leases (object_kind, object_name, id);
 
@@ -243,9 +250,11 @@ export class Foundation1763800000000 implements MigrationInterface {
         ended_at      timestamptz,
         due_at        timestamptz,
         claim         text,
+        claimed_until timestamptz,
         attempts      integer NOT NULL DEFAULT 0
       );
       CREATE INDEX operations_due ON operations (due_at) WHERE due_at IS NOT NULL;
+      CREATE INDEX operations_claimed ON operations (claimed_until) WHERE claimed_until IS NOT NULL;
 
       -- Transactions commit in another order than they draw numbers. Readers go by (xid, seq) and stop before the
       -- oldest transaction still open, so a stream can be resumed without a gap or a double.

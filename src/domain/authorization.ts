@@ -1,5 +1,8 @@
+import { mayApprove, type Principal } from './consumer.js';
+import { BrokerError } from './errors.js';
 import type { LeaseObject } from './lease.js';
 import type { AuthorizationState } from './state-machine.js';
+import type { TierProfile } from './tier.js';
 
 /** The edge object → blueprint, with its two sides. */
 export interface Authorization {
@@ -19,8 +22,11 @@ export interface Authorization {
   changes: string[];
 }
 
+/** What decides whether an edge can be used: both sides and the time. */
+type Sides = Pick<Authorization, 'objectState' | 'state' | 'expiresAt'>;
+
 /** Active, authorized and not expired; a widened blueprint has set it back to `requested` already. */
-export function isUsable(authorization: Authorization, now: Date): boolean {
+export function isUsable(authorization: Sides, now: Date): boolean {
   const { objectState, state, expiresAt } = authorization;
   return objectState === 'active' && state === 'authorized' && (expiresAt === null || expiresAt > now);
 }
@@ -28,7 +34,7 @@ export function isUsable(authorization: Authorization, now: Date): boolean {
 /** What an edge means for a lease that needs it: go, wait for someone's decision, or no. */
 export type EdgeState = 'usable' | 'awaiting' | 'declined';
 
-export function edgeState(authorization: Authorization, now: Date): EdgeState {
+export function edgeState(authorization: Sides, now: Date): EdgeState {
   if (isUsable(authorization, now)) return 'usable';
   return authorization.objectState === 'inactive' || authorization.state === 'declined'
     ? 'declined'
@@ -49,10 +55,13 @@ export class Edges {
 
   /** The whole chain: the object's edge, and the best of the blueprint's own edges to what it stands on. */
   chain(object: LeaseObject, blueprint: string, hosts: readonly string[]): EdgeState {
-    const first = this.state(object, blueprint);
-    if (hosts.length === 0) return first;
-    const beneath = hosts.map((host) => this.state({ kind: 'blueprint', name: blueprint }, host));
-    return worse(first, beneath.reduce(better, 'declined'));
+    return worse(this.state(object, blueprint), this.beneath(blueprint, hosts));
+  }
+
+  /** The part of the chain below a blueprint: nothing to ask for where it stands on no other. */
+  beneath(blueprint: string, hosts: readonly string[]): EdgeState {
+    if (hosts.length === 0) return 'usable';
+    return hosts.map((host) => this.state({ kind: 'blueprint', name: blueprint }, host)).reduce(better);
   }
 }
 
@@ -74,4 +83,46 @@ export function reachable(blueprint: string, standsOn: ReadonlyMap<string, strin
   };
   visit(blueprint);
   return [...found];
+}
+
+export type AuthorizationDecision = 'approve' | 'decline' | 'revoke';
+
+const LEADS_TO = { approve: 'authorized', decline: 'declined', revoke: 'declined' } as const;
+
+/** What a decision on an authorization depends on. */
+export interface DecisionFacts {
+  principal: Principal;
+  authorization: Pick<Authorization, 'object' | 'blueprint' | 'state' | 'requestedBy' | 'decidedBy'>;
+  objectTier: string;
+  blueprintTier: string;
+  /** Of the blueprint's tier. */
+  profile: Pick<TierProfile, 'fourEyes'>;
+}
+
+/**
+ * Why this principal may not decide so; undefined where they may. Declining and revoking only take away, so across
+ * tiers and on one's own request they are allowed.
+ */
+export function decisionFault(
+  facts: DecisionFacts,
+  decision: AuthorizationDecision,
+): BrokerError | undefined {
+  const { principal, authorization, objectTier, blueprintTier, profile } = facts;
+  const { object, blueprint, state, requestedBy, decidedBy } = authorization;
+  if (!mayApprove(principal, blueprintTier)) {
+    const message = `Deciding needs the role approver for tier ${blueprintTier}; ask someone who has it.`;
+    return new BrokerError('forbidden', message);
+  }
+  if (decision === 'approve' && objectTier !== blueprintTier) {
+    const message = `${object.name} is of tier ${objectTier} and ${blueprint} of ${blueprintTier}; tiers never mix.`;
+    return new BrokerError('cross-tier', message);
+  }
+  if (state === LEADS_TO[decision]) {
+    return new BrokerError('already-decided', `The authorization is ${state} already, by ${decidedBy}.`);
+  }
+  if (decision === 'approve' && profile.fourEyes && principal.name === requestedBy) {
+    const message = 'The tier wants four eyes: someone else than who made the request must approve it.';
+    return new BrokerError('four-eyes', message);
+  }
+  return undefined;
 }

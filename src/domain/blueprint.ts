@@ -1,6 +1,3 @@
-import type { FieldFault } from './errors.js';
-import type { Tier } from './tier.js';
-
 /** What each driver type hands out. */
 export const PROVIDES = {
   'docker-host': 'host',
@@ -48,12 +45,14 @@ export function hostBlueprintsOf(blueprint: Pick<Blueprint, 'type' | 'spec'>): s
   return blueprint.type === 'working-copy' ? (blueprint.spec.hosts as string[]) : [];
 }
 
-const NETWORK = ['none', 'egress', 'bridge'] as const;
+/** What a network lets out, from nothing over an allow list to everything. */
+export const NETWORK = ['none', 'egress', 'bridge'] as const;
+export type Network = (typeof NETWORK)[number];
 
-/** Width of a network setting: none < an allow list < everything. */
-export function networkWidth(network: unknown): (typeof NETWORK)[number] {
-  if (network === undefined || network === 'none') return 'none';
-  return network === 'bridge' ? 'bridge' : 'egress';
+/** How far a network setting reaches. One that is not known counts as everything. */
+export function networkWidth(network: unknown): Network {
+  if (network === undefined || network === null || network === 'none') return 'none';
+  return Array.isArray(egressOf(network)) ? 'egress' : 'bridge';
 }
 
 /**
@@ -82,7 +81,7 @@ function widerNetwork(before: unknown, after: unknown): boolean {
 }
 
 function egressOf(network: unknown): unknown {
-  return typeof network === 'object' && network !== null && 'egress' in network ? network.egress : [];
+  return typeof network === 'object' && network !== null && 'egress' in network ? network.egress : undefined;
 }
 
 function hasMore(before: unknown, after: unknown): boolean {
@@ -103,61 +102,4 @@ export function canonical(value: unknown): string {
     return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonical(item)}`).join(',')}}`;
   }
   return JSON.stringify(value) ?? 'null';
-}
-
-/** Faults of a blueprint that can be told without knowing its driver: its own numbers against each other, and its tier's profile. */
-export function blueprintFaults(blueprint: Blueprint, tier: Tier): FieldFault[] {
-  const faults: FieldFault[] = [];
-  const fault = (path: string, message: string) => faults.push({ path, message });
-  const { limits, reuse, warm, spec } = blueprint;
-  const { profile } = tier;
-  if (warm > limits.resources) fault('warm', `must be at most limits.resources, ${limits.resources}`);
-  if (limits.leasesPerResource > 1 && reuse === 'none') {
-    fault('limits.leasesPerResource', 'must be 1 where reuse is none: a shared resource serves many leases');
-  }
-  if (limits.leasesPerResource > 1 && blueprint.type === 'working-copy') {
-    fault('limits.leasesPerResource', 'must be 1: a checkout is exclusive');
-  }
-  if (REUSE.indexOf(reuse) > REUSE.indexOf(profile.reuse)) {
-    fault('reuse', `must be at most ${profile.reuse}, as the profile of tier ${tier.name} says`);
-  }
-  if (NETWORK.indexOf(networkWidth(spec.network)) > NETWORK.indexOf(profile.network)) {
-    fault('spec.network', `must be at most ${profile.network}, as the profile of tier ${tier.name} says`);
-  }
-  if (limits.leasesPerResource > profile.maxLeasesPerResource) {
-    fault(
-      'limits.leasesPerResource',
-      `must be at most ${profile.maxLeasesPerResource}, as the profile of tier ${tier.name} says`,
-    );
-  }
-  if (profile.runtimes && spec.runtime !== undefined && !profile.runtimes.includes(String(spec.runtime))) {
-    fault(
-      'spec.runtime',
-      `must be one of ${profile.runtimes.join(', ')}, as the profile of tier ${tier.name} says`,
-    );
-  }
-  if (profile.runtimes && blueprint.type === 'docker-host' && spec.runtime === undefined) {
-    fault(
-      'spec.runtime',
-      `must be given: the profile of tier ${tier.name} allows ${profile.runtimes.join(', ')}`,
-    );
-  }
-  return faults;
-}
-
-/** The names along the first cycle that `next` would close among blueprints that stand on each other; undefined where there is none. */
-export function cycleThrough(
-  next: { name: string; hosts: string[] },
-  others: ReadonlyMap<string, string[]>,
-): string[] | undefined {
-  const visit = (name: string, path: string[]): string[] | undefined => {
-    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
-    const hosts = name === next.name ? next.hosts : (others.get(name) ?? []);
-    for (const host of hosts) {
-      const cycle = visit(host, [...path, name]);
-      if (cycle) return cycle;
-    }
-    return undefined;
-  };
-  return visit(next.name, []);
 }

@@ -72,7 +72,6 @@ export interface Lease {
   /** Whether anything was ever done through it; one that was not used leaves its resource clean. */
   used: boolean;
   waiting: WaitingReason | null;
-  position: number | null;
   ended: EndedReason | null;
   /** What to tell the holder beyond the reason: git's message, the driver's fault. */
   endedDetail: Record<string, unknown> | null;

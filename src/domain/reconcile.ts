@@ -42,7 +42,6 @@ export interface ResourceSubject {
   hygiene: Hygiene;
   leases: number;
   uses: number;
-  cordoned: boolean;
   createdAt: Date;
   lastUsedAt: Date | null;
   activeAt: Date | null;
@@ -100,18 +99,22 @@ export function isRetired(
 }
 
 function idle(
-  resource: ResourceSubject,
+  { surplus, createdAt, activeAt, lastUsedAt }: ResourceSubject,
   { idleAfterSeconds, maxAgeSeconds }: Lifespan,
   now: Date,
 ): ResourceStep {
-  const since = resource.lastUsedAt ?? resource.activeAt ?? resource.createdAt;
-  const ends = maxAgeSeconds === null ? [] : [after(resource.createdAt, maxAgeSeconds)];
-  if (resource.surplus && idleAfterSeconds !== null) {
-    const idleUntil = after(since, idleAfterSeconds);
-    if (now >= idleUntil) return { kind: 'release', reason: 'idle' };
-    ends.push(idleUntil);
-  }
-  return { kind: 'rest', until: ends.length === 0 ? null : ends.reduce((a, b) => (a < b ? a : b)) };
+  const retiresAt = maxAgeSeconds === null ? null : after(createdAt, maxAgeSeconds);
+  const idleUntil =
+    surplus && idleAfterSeconds !== null
+      ? after(lastUsedAt ?? activeAt ?? createdAt, idleAfterSeconds)
+      : null;
+  if (idleUntil !== null && now >= idleUntil) return { kind: 'release', reason: 'idle' };
+  return { kind: 'rest', until: earliest(retiresAt, idleUntil) };
+}
+
+function earliest(a: Date | null, b: Date | null): Date | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
 }
 
 function isOver(state: LeaseState): boolean {

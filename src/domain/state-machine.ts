@@ -38,7 +38,7 @@ export const AUTHORIZATION = {
 
 export const OPERATION = {
   waiting: ['working', 'failed'],
-  working: ['done', 'failed', 'waiting'],
+  working: ['done', 'failed'],
   done: [],
   failed: [],
 } as const satisfies StateMachine;

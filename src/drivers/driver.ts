@@ -2,6 +2,9 @@ import type { Readable } from 'node:stream';
 import type { DriverType, ResourceType } from '../domain/blueprint.js';
 import type { Exit, OutputStream } from '../domain/command.js';
 import type { LeaseAttributes } from '../domain/lease.js';
+import type { Machine } from '../domain/machine.js';
+
+export type { Machine };
 
 /**
  * The port between the broker and what it hands out: containers, machines, checkouts.
@@ -105,15 +108,6 @@ export interface LeaseView {
 export interface Built {
   handle: Record<string, unknown>;
   machine: Machine;
-}
-
-/** What tells physical machines apart; whatever could be read. */
-export interface Machine {
-  /** The kernel's boot id, read on the host; every container and every sshd of one machine shows the same one. */
-  bootId?: string;
-  hostKey?: string;
-  address?: string;
-  engineId?: string;
 }
 
 export interface Verification {

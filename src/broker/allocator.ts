@@ -1,0 +1,132 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { allocate, type Decision } from '../domain/allocate.js';
+import { BrokerError } from '../domain/errors.js';
+import { type NewLease, type Pool, TURN_SIZE, type TurnStore } from '../store/turn.store.js';
+import { TurnConflict } from '../store/turn-decisions.js';
+import type { Drivers } from './drivers.js';
+import { newId } from './ids.js';
+import type { Signals } from './signals.js';
+
+/** How often a turn is taken anew where others took what it had seen, before it is given up as a fault. */
+const MOST_TRIES = 20;
+
+interface Request {
+  lease: NewLease;
+  resolve: (decision: Decision | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Line {
+  pool: Pool;
+  requests: Request[];
+  running: boolean;
+  /** Something changed while the turn ran: take another, whoever asks. */
+  again: boolean;
+}
+
+/**
+ * Gathers what comes in for a pool into turns. While one turn runs the next one fills: under load a turn serves many,
+ * alone it starts at once.
+ */
+export class Allocator {
+  private readonly lines = new Map<string, Line>();
+
+  constructor(
+    private readonly turns: TurnStore,
+    private readonly drivers: Drivers,
+    private readonly signals: Signals,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Puts the request into the next turn. Returns what was decided, or undefined where the lease exists already.
+   * @throws BrokerError where no blueprint could ever serve it, saying which condition failed
+   */
+  async request(pool: Pool, lease: NewLease): Promise<Decision | undefined> {
+    const line = this.lineOf(pool);
+    const decision = await new Promise<Decision | undefined>((resolve, reject) => {
+      line.requests.push({ lease, resolve, reject });
+      void this.run(line);
+    });
+    if (decision?.kind === 'reject') throw refused(decision);
+    return decision;
+  }
+
+  /** Something became free, ready or allowed in the pool: whoever waits may be served, and what is kept warm built. */
+  poke(pool: Pool): void {
+    const line = this.lineOf(pool);
+    line.again = true;
+    void this.run(line);
+  }
+
+  /** Resolves when no turn is running or wanted. */
+  async settled(): Promise<void> {
+    while ([...this.lines.values()].some(({ running }) => running)) await setImmediate();
+  }
+
+  private lineOf(pool: Pool): Line {
+    const key = `${pool.tier}/${pool.type}`;
+    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false };
+    this.lines.set(key, line);
+    return line;
+  }
+
+  private async run(line: Line): Promise<void> {
+    if (line.running) return;
+    line.running = true;
+    try {
+      while (line.requests.length > 0 || line.again) {
+        const requests = line.requests.splice(0, TURN_SIZE);
+        line.again = false;
+        await this.turn(line.pool, requests);
+      }
+    } finally {
+      line.running = false;
+    }
+  }
+
+  private async turn(pool: Pool, requests: Request[]): Promise<void> {
+    try {
+      const { decisions, due } = await this.take(
+        pool,
+        requests.map(({ lease }) => lease),
+      );
+      const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
+      for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
+      const changed = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
+      this.signals.send('events', ...(due ? ['due'] : []), ...changed);
+    } catch (error) {
+      for (const { reject } of requests) reject(error);
+      if (requests.length === 0)
+        this.log.warn({ err: error, pool }, 'a turn failed; the next one follows with the slow timer');
+    }
+  }
+
+  private async take(pool: Pool, leases: NewLease[], tries = 1): ReturnType<TurnStore['take']> {
+    try {
+      return await this.turns.take(
+        pool,
+        leases,
+        ({ demand, snapshot, now }) => {
+          const decisions = allocate(demand, snapshot, now);
+          const builds = decisions.filter(({ kind }) => kind === 'build');
+          return {
+            decisions,
+            resourceIds: builds.map(() => newId('res')),
+            hostLeaseIds: builds.map(() => newId('lease')),
+          };
+        },
+        (type) => this.drivers.get(type).activatesLeases,
+      );
+    } catch (error) {
+      if (!(error instanceof TurnConflict) || tries >= MOST_TRIES) throw error;
+      return this.take(pool, leases, tries + 1);
+    }
+  }
+}
+
+function refused({ condition, message }: Extract<Decision, { kind: 'reject' }>): BrokerError {
+  const code = condition === 'declined' ? 'forbidden' : 'impossible';
+  return new BrokerError(code, message, { details: { condition } });
+}

@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Config } from '../config.js';
+import type { Principal } from '../domain/consumer.js';
+import type { Machine } from '../domain/machine.js';
+import { AuthorizationStore } from '../store/authorization.store.js';
+import { BlueprintStore } from '../store/blueprint.store.js';
+import { ClaimStore } from '../store/claim.store.js';
+import { CommandStore } from '../store/command.store.js';
+import { ConsumerStore } from '../store/consumer.store.js';
+import { CredentialStore } from '../store/credential.store.js';
+import type { Database } from '../store/database.js';
+import { EventStore } from '../store/event.store.js';
+import { IdempotencyStore } from '../store/idempotency.store.js';
+import { IdentityStore } from '../store/identity.store.js';
+import { InstallationStore } from '../store/installation.store.js';
+import { LeaseStore } from '../store/lease.store.js';
+import { Notifications } from '../store/notifications.js';
+import { OperationStore } from '../store/operation.store.js';
+import { ResourceStore } from '../store/resource.store.js';
+import { StatusStore } from '../store/status.store.js';
+import { TurnStore } from '../store/turn.store.js';
+import { Allocator } from './allocator.js';
+import { AuthorizationService } from './authorization.service.js';
+import { CatalogueService } from './catalogue.service.js';
+import { CommandService } from './command.service.js';
+import { Credentials } from './credentials.js';
+import { type Change, DeclarationService } from './declaration.service.js';
+import type { Drivers } from './drivers.js';
+import { EventService } from './event.service.js';
+import { FileService } from './file.service.js';
+import { HealthService } from './health.service.js';
+import { IdempotencyService } from './idempotency.service.js';
+import { IdentityService } from './identity.service.js';
+import { newId } from './ids.js';
+import { IsolationService } from './isolation.service.js';
+import { LeaseService } from './lease.service.js';
+import { LeaseSteps } from './lease-steps.js';
+import { readManifests } from './manifests.js';
+import { OperationService } from './operation.service.js';
+import { Reconciler } from './reconciler.js';
+import { ResourceService } from './resource.service.js';
+import { ResourceSteps } from './resource-steps.js';
+import { Secrets } from './secrets.js';
+import { Signals } from './signals.js';
+import { Views } from './views.js';
+
+export interface BrokerParts {
+  config: Config;
+  db: Database;
+  /** Makes the drivers; they may ask for stored credentials. */
+  drivers: (credentials: Credentials) => Drivers;
+  log: Logger;
+}
+
+/** Every service of one broker process, and the loop that drives it. */
+export interface Broker {
+  services: object[];
+  /** Applies the manifests, then begins to reconcile. Returns what the manifests changed. */
+  start(): Promise<Change[]>;
+  /** Ends what runs here in order; its claims are given back, its leases live on. */
+  stop(): Promise<void>;
+}
+
+/** As whom the broker applies the manifests that it finds at start. */
+const LOADER: Principal = { kind: 'person', name: 'manifests', roles: [{ role: 'admin' }] };
+
+/** Puts a broker together over a migrated database. */
+export async function createBroker({ config, db, drivers: makeDrivers, log }: BrokerParts): Promise<Broker> {
+  const installation = new InstallationStore(db);
+  const brokerId = await installation.broker(newId('broker'));
+  const processId = newId('proc');
+  const machine: Machine = {
+    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')).trim(),
+  };
+
+  const authorizations = new AuthorizationStore(db);
+  const blueprints = new BlueprintStore(db);
+  const claims = new ClaimStore(db);
+  const commands = new CommandStore(db);
+  const consumers = new ConsumerStore(db);
+  const events = new EventStore(db);
+  const leases = new LeaseStore(db);
+  const resources = new ResourceStore(db);
+
+  const secrets = new Secrets(config.secretKey);
+  const drivers = makeDrivers(new Credentials(new CredentialStore(db), secrets));
+  const views = new Views(brokerId, drivers, blueprints, resources, leases);
+  const signals = new Signals();
+  const notifications = new Notifications(db.url, processId, (topics) => signals.receive(topics));
+  signals.forwardTo((topics) => notifications.send(topics));
+
+  const allocator = new Allocator(new TurnStore(db), drivers, signals, log);
+  const steps = { claims, leases, resources, views, allocator, signals, log, processId };
+  const leaseSteps = new LeaseSteps(steps);
+  const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
+  const reconciler = new Reconciler({
+    ...steps,
+    blueprints,
+    authorizations,
+    commands,
+    leaseSteps,
+    resourceSteps,
+  });
+
+  const { isolation: isolationOverride, allowZeroIsolation } = config;
+  const declarations = new DeclarationService(
+    db,
+    { drivers, secrets, isolationOverride, allowZeroIsolation },
+    allocator,
+    signals,
+  );
+  const identities = new IdentityService(new IdentityStore(db), consumers, events);
+  const commandService = new CommandService({ commands, leases, views, signals, log, processId });
+
+  return {
+    services: [
+      declarations,
+      identities,
+      commandService,
+      new AuthorizationService(db, allocator, signals),
+      new CatalogueService(db, allocator, signals),
+      new LeaseService(leases, consumers, installation, allocator, signals),
+      new FileService(leases, views),
+      new ResourceService(resources, leases, events, allocator, signals),
+      new EventService(events, signals),
+      new IsolationService(installation, blueprints, resources, machine),
+      new OperationService({ operations: new OperationStore(db), consumers, events, signals }),
+      new IdempotencyService(new IdempotencyStore(db), secrets),
+      new HealthService(db, new StatusStore(db), installation, brokerId),
+    ],
+    async start() {
+      await notifications.start();
+      await identities.welcomeAdmin(config.adminToken);
+      const manifests = await readManifests(config.blueprintsDir);
+      if (isolationOverride && !manifests.some(({ kind }) => kind === 'Policy')) {
+        manifests.push({ kind: 'Policy', name: 'policy', spec: { isolation: isolationOverride } });
+      }
+      const changes = await declarations.declare(manifests, LOADER);
+      commandService.begin();
+      reconciler.start();
+      return changes;
+    },
+    async stop() {
+      await reconciler.stop();
+      await commandService.stop();
+      await allocator.settled();
+      await notifications.stop();
+    },
+  };
+}

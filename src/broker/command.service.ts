@@ -1,0 +1,203 @@
+import type { Logger } from 'pino';
+import { type Command, DEFAULT_COMMAND_SECONDS, type Exit, type OutputStream } from '../domain/command.js';
+import type { Principal } from '../domain/consumer.js';
+import { BrokerError } from '../domain/errors.js';
+import { DriverError } from '../drivers/driver.js';
+import { type CommandStore, type OutputChunk, RUNNER_SECONDS } from '../store/command.store.js';
+import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
+import type { Page, PageRequest } from '../store/page.js';
+import { leaseFor, mustBeActive } from './access.js';
+import { newId } from './ids.js';
+import type { Waiting } from './lease.service.js';
+import { OutputRecord } from './output-record.js';
+import type { Signals } from './signals.js';
+import type { Views } from './views.js';
+
+export interface CommandRequest {
+  /** Words as given to exec; or else `shell`. */
+  argv?: string[];
+  /** Text for `sh -c`. */
+  shell?: string;
+  /** Relative to the lease's directory. */
+  cwd?: string;
+  env?: Record<string, string>;
+  stdin?: string;
+  timeoutSeconds?: number;
+}
+
+export interface CommandServiceParts {
+  commands: CommandStore;
+  leases: LeaseStore;
+  views: Views;
+  signals: Signals;
+  log: Logger;
+  processId: string;
+}
+
+/** Pieces of output read from the database at a time. */
+const OUTPUT_PAGE = 64;
+
+/** Runs commands on leases, each recorded before it starts and completed after. */
+export class CommandService {
+  private readonly running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  private heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: CommandServiceParts) {}
+
+  /** Begins to say, every few seconds, that what runs here is alive. */
+  begin(): void {
+    this.heartbeat = setInterval(() => void this.beat(), (RUNNER_SECONDS * 1000) / 3);
+  }
+
+  /** Cancels what runs and waits until its records are complete. */
+  async stop(): Promise<void> {
+    clearInterval(this.heartbeat);
+    for (const { abort } of this.running.values()) abort.abort();
+    await Promise.all([...this.running.values()].map(({ done }) => done));
+  }
+
+  /** Starts a command; the answer is its record, ended where it ended within `waitSeconds`. Repeating it under the same `id` is safe. */
+  async start(
+    leaseId: string,
+    request: CommandRequest,
+    by: Principal,
+    { id = newId('cmd'), fence, ...waiting }: Waiting & { id?: string; fence?: number },
+  ): Promise<Command> {
+    const { commands, leases, signals, processId } = this.parts;
+    const lease = await leaseFor(leases, leaseId, by, 'act');
+    const { cwd = null, env = {}, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
+    const argv = argvOf(request);
+    if (!(await commands.get(id))) {
+      mustBeActive(lease, fence);
+      if (!(await leases.use(leaseId, lease.fence as number)))
+        mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
+      const command = {
+        id,
+        leaseId,
+        argv,
+        cwd,
+        env,
+        stdin: stdin === undefined ? null : Buffer.from(stdin),
+        timeoutSeconds,
+      };
+      if (await commands.add(command, processId)) this.run(lease, command);
+      signals.send('events');
+    }
+    return this.get(leaseId, id, by, waiting);
+  }
+
+  /** The record; with `waitSeconds`, once the command has ended. */
+  async get(leaseId: string, id: string, by: Principal, waiting: Waiting = {}): Promise<Command> {
+    await leaseFor(this.parts.leases, leaseId, by, 'read');
+    return this.parts.signals.until(id, () => this.record(leaseId, id), hasEnded, waiting);
+  }
+
+  async list(leaseId: string, page: PageRequest, by: Principal): Promise<Page<Command>> {
+    await leaseFor(this.parts.leases, leaseId, by, 'read');
+    return this.parts.commands.list(leaseId, page);
+  }
+
+  /** Ends the command's processes, wherever it runs; one that has ended stays as it did. */
+  async cancel(leaseId: string, id: string, by: Principal): Promise<Command> {
+    await leaseFor(this.parts.leases, leaseId, by, 'act');
+    const command = await this.record(leaseId, id);
+    if (hasEnded(command)) return command;
+    this.parts.signals.send(`cancel ${id}`);
+    return this.get(leaseId, id, by, { waitSeconds: 10 });
+  }
+
+  /** The output so far, and with `follow` all that comes until the command has ended. */
+  async *output(
+    leaseId: string,
+    id: string,
+    by: Principal,
+    { after = 0, follow, signal }: { after?: number; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<OutputChunk> {
+    await leaseFor(this.parts.leases, leaseId, by, 'read');
+    const { commands, signals } = this.parts;
+    for (let last = after; ; ) {
+      const look = async () => ({
+        command: await this.record(leaseId, id),
+        chunks: await commands.output(id, last, OUTPUT_PAGE),
+      });
+      const { command, chunks } = await signals.until(
+        `output ${id}`,
+        look,
+        (seen) => !follow || seen.chunks.length > 0 || hasEnded(seen.command),
+        { waitSeconds: 30, signal },
+      );
+      yield* chunks;
+      last = chunks.at(-1)?.seq ?? last;
+      if (signal.aborted || (chunks.length === 0 && (!follow || hasEnded(command)))) return;
+    }
+  }
+
+  private async record(leaseId: string, id: string): Promise<Command> {
+    const command = await this.parts.commands.get(id);
+    if (command?.leaseId !== leaseId)
+      throw new BrokerError('not-found', `There is no command ${id} on this lease.`);
+    return command;
+  }
+
+  private run(lease: LeaseRow, command: ProcessRequest): void {
+    const { signals, log } = this.parts;
+    const abort = new AbortController();
+    const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
+      signals.on(topic, () => abort.abort()),
+    );
+    const done = this.execute(lease, command, abort.signal)
+      .catch((error: unknown) =>
+        log.error(
+          { err: error, command: command.id, lease: lease.id },
+          'a command’s record could not be completed',
+        ),
+      )
+      .finally(() => {
+        for (const stop of stops) stop();
+        this.running.delete(command.id);
+        signals.send('events', command.id, `output ${command.id}`);
+      });
+    this.running.set(command.id, { abort, done });
+  }
+
+  private async execute(lease: LeaseRow, command: ProcessRequest, signal: AbortSignal): Promise<void> {
+    const { commands, views, signals } = this.parts;
+    const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
+    let exit: Exit;
+    try {
+      const { driver, view } = await views.lease(lease);
+      const env = { ...lease.env, ...command.env };
+      const onOutput = (stream: OutputStream, chunk: Buffer) => output.add(stream, chunk);
+      exit = await driver.execute(view, { ...command, env }, onOutput, { signal });
+    } catch (error) {
+      exit = {
+        kind: 'lost',
+        reason: error instanceof DriverError ? error.message : 'The broker failed while it ran.',
+      };
+    }
+    await output.end();
+    await commands.ended(command.id, exit, output.bytes);
+  }
+
+  private async beat(): Promise<void> {
+    const ids = [...this.running.keys()];
+    if (ids.length === 0) return;
+    await this.parts.commands
+      .alive(ids)
+      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'could not say that commands run'));
+  }
+}
+
+type ProcessRequest = Parameters<CommandStore['add']>[0];
+
+function hasEnded({ state }: Command): boolean {
+  return state !== 'queued' && state !== 'running';
+}
+
+function argvOf({ argv, shell }: CommandRequest): string[] {
+  if ((argv === undefined) === (shell === undefined)) {
+    const errors = [{ path: 'argv', message: 'or shell must be given, and not both' }];
+    throw new BrokerError('malformed', 'A command needs either argv or shell.', { errors });
+  }
+  return argv ?? ['sh', '-c', shell as string];
+}

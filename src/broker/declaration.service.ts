@@ -1,0 +1,96 @@
+import type { Principal } from '../domain/consumer.js';
+import { BrokerError, type FieldFault } from '../domain/errors.js';
+import type { Database } from '../store/database.js';
+import type { Pool } from '../store/turn.store.js';
+import type { Allocator } from './allocator.js';
+import { check } from './check.js';
+import { KINDS, type Kind, NAME, SPECS } from './declarations.js';
+import { Declarer, type DeclarerParts } from './declarer.js';
+import type { Signals } from './signals.js';
+
+export { KINDS } from './declarations.js';
+
+/** One object of a manifest, or the body of a PUT. */
+export interface Declaration {
+  kind: Kind;
+  name: string;
+  /** Unchecked: as it came. */
+  spec: unknown;
+}
+
+/** What a declaration did, or would do. */
+export interface Change {
+  kind: Kind;
+  name: string;
+  action: 'created' | 'updated' | 'unchanged';
+  /** Fields that differ from before. */
+  fields: string[];
+  /** What follows from it, one sentence each. */
+  effects: string[];
+}
+
+/** Ends the transaction of a dry run; never leaves this file. */
+class DryRun extends Error {
+  constructor(readonly changes: Change[]) {
+    super();
+  }
+}
+
+/** The one way in for what an installation is declared to be: manifests at start, `berth apply`, and each PUT. */
+export class DeclarationService {
+  constructor(
+    private readonly db: Database,
+    private readonly parts: Omit<DeclarerParts, 'db' | 'by'>,
+    private readonly allocator: Allocator,
+    private readonly signals: Signals,
+  ) {}
+
+  /**
+   * Makes the database what the declarations say: all of them, or none where one has a fault.
+   * @throws BrokerError `malformed`, `impossible` or `policy-denies` with every faulty field
+   */
+  async declare(declarations: Declaration[], by: Principal, { dryRun = false } = {}): Promise<Change[]> {
+    const checked = checkedDeclarations(declarations);
+    const pools: Pool[] = [];
+    try {
+      const changes = await this.db.transaction(async (transaction) => {
+        const declarer = new Declarer({ ...this.parts, db: transaction, by: by.name });
+        await declarer.begin();
+        const done: Change[] = [];
+        for (const declaration of checked) done.push(await declarer.declare(declaration));
+        await declarer.end();
+        pools.push(...declarer.touched);
+        if (dryRun) throw new DryRun(done);
+        return done;
+      });
+      this.signals.send('events', 'due');
+      for (const pool of pools) this.allocator.poke(pool);
+      return changes;
+    } catch (error) {
+      if (error instanceof DryRun) return error.changes;
+      throw error;
+    }
+  }
+}
+
+/** Shape and fields of each, in the order in which they can build on each other. */
+function checkedDeclarations(declarations: Declaration[]): Declaration[] {
+  const faults: FieldFault[] = [];
+  const seen = new Set<string>();
+  const checked = declarations.map(({ kind, name, spec }, index) => {
+    const path = declarations.length === 1 ? '' : `documents.${index}.spec`;
+    const at = declarations.length === 1 ? 'name' : `documents.${index}.metadata.name`;
+    if (!NAME.test(name))
+      faults.push({ path: at, message: 'must be a DNS label: 1 to 63 of a-z, 0-9 and -' });
+    if (seen.has(`${kind}/${name}`)) faults.push({ path: at, message: `${kind} ${name} is declared twice` });
+    seen.add(`${kind}/${name}`);
+    const result = check<object>(SPECS[kind], spec ?? {}, path);
+    faults.push(...result.faults);
+    return { kind, name, spec: result.value };
+  });
+  if (faults.length > 0)
+    throw new BrokerError('malformed', 'The declaration has faults; nothing was changed.', {
+      errors: faults,
+    });
+  return checked.sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+}

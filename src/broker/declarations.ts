@@ -1,0 +1,124 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayUnique,
+  IsArray,
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsNotEmpty,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+import { type DriverType, PROVIDES, REUSE, type Reuse } from '../domain/blueprint.js';
+import { CONSUMER_KINDS, type ConsumerKind } from '../domain/consumer.js';
+import { DURATION_PATTERN } from '../domain/duration.js';
+import {
+  ISOLATION_POLICIES,
+  ISOLATION_RULES,
+  type IsolationPolicy,
+  type IsolationRule,
+} from '../domain/isolation.js';
+
+/** A DNS label: what names of tiers, blueprints, consumers, people and credentials look like. */
+export const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const NAME_MESSAGE =
+  '$property must be a DNS label: 1 to 63 of a-z, 0-9 and -, not beginning or ending with -';
+const DURATION = new RegExp(DURATION_PATTERN);
+const DURATION_MESSAGE = '$property must be a duration such as 30s, 10m, 1h or 2d';
+const NETWORKS = ['none', 'egress', 'bridge'] as const;
+
+export class LimitsSpec {
+  @IsInt() @Min(1) @Max(10_000) resources = 10;
+  @IsInt() @Min(1) @Max(1000) leasesPerResource = 1;
+}
+
+/** What a blueprint's declaration holds beside its name; `spec` is checked by its driver. */
+export class BlueprintSpec {
+  @IsIn(Object.keys(PROVIDES)) type!: DriverType;
+  @Matches(NAME, { message: NAME_MESSAGE }) tier!: string;
+  @IsOptional() @ValidateNested() @Type(() => LimitsSpec) limits: LimitsSpec = new LimitsSpec();
+  @IsOptional() @IsIn(REUSE) reuse?: Reuse;
+  @IsOptional() @IsInt() @Min(0) @Max(10_000) warm?: number;
+  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) maxAge?: string;
+  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) maxUses?: number;
+  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) idleAfter?: string;
+  @IsOptional() @IsObject() spec: Record<string, unknown> = {};
+}
+
+export class OidcSpec {
+  @IsString() @Matches(/^https:\/\/./, { message: '$property must be an https:// address' }) issuer!: string;
+  @IsString() @IsNotEmpty() @MaxLength(255) audience!: string;
+  @IsObject() claims!: Record<string, unknown>;
+}
+
+export class ConsumerSpec {
+  @IsIn(CONSUMER_KINDS) kind!: ConsumerKind;
+  @Matches(NAME, { message: NAME_MESSAGE }) tier!: string;
+  @IsOptional()
+  @IsArray()
+  @ArrayUnique()
+  @ArrayMaxSize(100)
+  @Matches(NAME, { each: true, message: NAME_MESSAGE })
+  blueprints: string[] = [];
+  @IsOptional() @ValidateNested() @Type(() => OidcSpec) oidc?: OidcSpec;
+}
+
+export class TierSpec {
+  @IsOptional() @IsIn(REUSE) reuse?: Reuse;
+  @IsOptional() @IsIn(NETWORKS) network?: (typeof NETWORKS)[number];
+  @IsOptional() @IsArray() @ArrayMaxSize(20) @IsString({ each: true }) runtimes?: string[];
+  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) maxTtl?: string;
+  @IsOptional() @IsInt() @Min(1) @Max(1000) maxLeasesPerResource?: number;
+  @IsOptional() @IsBoolean() secrets?: boolean;
+  @IsOptional() @IsBoolean() fourEyes?: boolean;
+}
+
+export class WaiverSpec {
+  @IsIn(Object.keys(ISOLATION_RULES)) rule!: IsolationRule;
+  @Matches(/^(\*|(machine|blueprint|tier)\/.{1,255})$/, {
+    message: '$property must be *, or machine/…, blueprint/NAME or tier/NAME',
+  })
+  subject!: string;
+  @IsString() @IsNotEmpty() @MaxLength(500) reason!: string;
+}
+
+export class PolicySpec {
+  @IsIn(ISOLATION_POLICIES) isolation!: IsolationPolicy;
+  @IsOptional()
+  @IsArray()
+  @ArrayMaxSize(100)
+  @ValidateNested({ each: true })
+  @Type(() => WaiverSpec)
+  waivers: WaiverSpec[] = [];
+}
+
+export const CREDENTIAL_KINDS = ['ssh-key', 'basic'] as const;
+
+/** The secret itself, or the file on the broker's machine that holds it. It is sealed when stored and never shown again. */
+export class CredentialSpec {
+  @IsIn(CREDENTIAL_KINDS) type!: (typeof CREDENTIAL_KINDS)[number];
+  @IsOptional() @IsString() @MaxLength(255) username?: string;
+  /** Servers that a `basic` credential may be sent to, as `git.example.org` or `git.example.org:8443`; without it, to none. */
+  @IsOptional() @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) hosts?: string[];
+  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(65_536) secret?: string;
+  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(4096) secretFile?: string;
+}
+
+export const KINDS = ['Policy', 'Tier', 'Credential', 'Blueprint', 'Consumer'] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** The class whose decorators say what the `spec` of each kind must be. */
+export const SPECS = {
+  Policy: PolicySpec,
+  Tier: TierSpec,
+  Credential: CredentialSpec,
+  Blueprint: BlueprintSpec,
+  Consumer: ConsumerSpec,
+} as const satisfies Record<Kind, new () => object>;

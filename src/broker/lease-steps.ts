@@ -1,0 +1,108 @@
+import type { Logger } from 'pino';
+import { reconcileLease } from '../domain/reconcile.js';
+import { DriverError } from '../drivers/driver.js';
+import type { ClaimedLease, ClaimStore } from '../store/claim.store.js';
+import type { LeaseStore } from '../store/lease.store.js';
+import type { ResourceStore } from '../store/resource.store.js';
+import type { Allocator } from './allocator.js';
+import type { Signals } from './signals.js';
+import { within } from './time-limits.js';
+import type { Views } from './views.js';
+
+/** Tries of a step before it is taken for hopeless. */
+const MOST_TRIES = 5;
+
+export interface LeaseStepsParts {
+  claims: ClaimStore;
+  leases: LeaseStore;
+  resources: ResourceStore;
+  views: Views;
+  allocator: Allocator;
+  signals: Signals;
+  log: Logger;
+  processId: string;
+}
+
+/** Carries out the next step of a lease that this process has claimed. */
+export class LeaseSteps {
+  constructor(private readonly parts: LeaseStepsParts) {}
+
+  async take(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
+    const { claims, processId, leases } = this.parts;
+    const step = reconcileLease(lease, new Date(Date.now() + lease.clockAheadMs));
+    switch (step.kind) {
+      case 'rest':
+        return claims.rest('leases', lease.id, processId, step.until);
+      case 'end':
+        await leases.end([lease.id], { to: 'released', ended: step.ended, onlyExpired: true });
+        await this.rest(lease);
+        return this.ended(lease);
+      case 'activate':
+        return this.activate(lease, signal);
+      case 'cut':
+        return this.cut(lease, signal);
+      case 'destroy':
+        return this.destroy(lease);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  private async activate(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
+    const { leases, resources, views, processId, signals, log } = this.parts;
+    try {
+      const { driver, view } = await views.lease(lease);
+      const { access, contents } = await driver.activate(view, { signal: within('activate', signal) });
+      if (contents) await resources.setContents(view.resource.id, contents);
+      if (!(await leases.activated(lease.id, processId, access))) await this.rest(lease);
+      signals.send('events', lease.id, 'due');
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
+      if (signal.aborted) return this.rest(lease);
+      if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
+      log.warn({ err: error, lease: lease.id }, 'a lease could not be activated');
+      const detail = { code: error.code, message: error.message, ...error.details };
+      await leases.end([lease.id], { to: 'broken', ended: 'activation-failed', detail });
+      await this.rest(lease);
+      await this.ended(lease);
+    }
+  }
+
+  /** Ends all access. A resource on which that can't be done is not fit for anyone: it is broken, and dies with the access. */
+  private async cut(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
+    const { resources, views, log } = this.parts;
+    const resource = lease.resourceId === null ? undefined : await resources.get(lease.resourceId);
+    if (resource?.state === 'active') {
+      try {
+        const { driver, view } = await views.lease(lease);
+        await driver.cut(view, { signal: within('cut', signal) });
+      } catch (error) {
+        if (!(error instanceof DriverError)) throw error;
+        if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
+        log.error(
+          { err: error, lease: lease.id, resource: resource.id },
+          'access could not be cut; the resource is given up',
+        );
+        await resources.retire([resource.id], 'broken', `access could not be cut: ${error.message}`, null);
+      }
+    }
+    await this.destroy(lease);
+  }
+
+  private async destroy(lease: ClaimedLease): Promise<void> {
+    const { leases, allocator, signals } = this.parts;
+    const pool = await leases.destroyed(lease.id);
+    if (pool) allocator.poke(pool);
+    signals.send('events', 'due', lease.id);
+  }
+
+  private rest({ id }: ClaimedLease): Promise<void> {
+    return this.parts.claims.rest('leases', id, this.parts.processId, null);
+  }
+
+  /** Commands of a lease that is over are ended, callers that wait for it answered, and those that wait for its place served. */
+  private async ended({ id, tier, type }: ClaimedLease): Promise<void> {
+    this.parts.signals.send('events', 'due', id, `over ${id}`);
+    this.parts.allocator.poke({ tier, type });
+  }
+}

@@ -1,0 +1,180 @@
+import type { ResourceType } from '../domain/blueprint.js';
+import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
+import { BrokerError } from '../domain/errors.js';
+import type { LeaseAttributes } from '../domain/lease.js';
+import { DEFAULT_TTL_SECONDS, type Tier } from '../domain/tier.js';
+import { repositoriesFaults } from '../domain/working-copy.js';
+import type { ConsumerRow, ConsumerStore } from '../store/consumer.store.js';
+import type { InstallationStore } from '../store/installation.store.js';
+import type { LeaseFilter, LeaseRow, LeaseStore } from '../store/lease.store.js';
+import type { Page } from '../store/page.js';
+import { leaseFor, mustBeActive } from './access.js';
+import type { Allocator } from './allocator.js';
+import { newId } from './ids.js';
+import type { Signals } from './signals.js';
+
+export interface LeaseRequest {
+  /** For whom; a consumer's own token needs none. */
+  consumer?: string;
+  type: ResourceType;
+  /** Blueprints that will do; absent: whatever the consumer lists. */
+  blueprints?: string[];
+  attributes?: LeaseAttributes;
+  ttlSeconds?: number;
+  /** -1000 to 1000; higher is served first. */
+  priority?: number;
+  env?: Record<string, string>;
+  note?: string;
+}
+
+/** How long a call may wait for its object to settle. */
+export interface Waiting {
+  waitSeconds?: number;
+  signal?: AbortSignal;
+}
+
+/** A lease as its holder sees it. */
+export interface LeaseView extends LeaseRow {
+  consumer: string | null;
+}
+
+export class LeaseService {
+  constructor(
+    private readonly leases: LeaseStore,
+    private readonly consumers: ConsumerStore,
+    private readonly installation: InstallationStore,
+    private readonly allocator: Allocator,
+    private readonly signals: Signals,
+  ) {}
+
+  /**
+   * Requests a lease. The answer is active where something ready could serve it or was ready within `waitSeconds`, and
+   * waits with its reason otherwise. Repeating it under the same `id` is safe.
+   */
+  async request(
+    request: LeaseRequest,
+    by: Principal,
+    { id = newId('lease'), ...waiting }: Waiting & { id?: string },
+  ): Promise<LeaseView> {
+    const consumer = await this.consumerFor(request, by);
+    const tier = (await this.installation.tier(consumer.tier)) as Tier;
+    const { type, blueprints = null, attributes = {}, priority = 0, env = {}, note = null } = request;
+    mustBePossible(request, consumer, tier);
+    const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, tier.profile.maxTtlSeconds);
+    await this.allocator.request(
+      { tier: consumer.tier, type },
+      {
+        id,
+        object: { kind: 'consumer', name: consumer.name },
+        forResource: null,
+        allowed: blueprints,
+        attributes,
+        priority,
+        ttlSeconds,
+        env,
+        note,
+        by: by.name,
+        warm: false,
+      },
+    );
+    return this.get(id, by, waiting);
+  }
+
+  /** The lease; with `waitSeconds`, once it is no longer pending or acquired. */
+  async get(id: string, by: Principal, waiting: Waiting = {}): Promise<LeaseView> {
+    const look = () => leaseFor(this.leases, id, by, 'read');
+    return view(
+      await this.signals.until(id, look, ({ state }) => state !== 'pending' && state !== 'acquired', waiting),
+    );
+  }
+
+  /** A consumer sees its own. */
+  async list(filter: LeaseFilter, by: Principal): Promise<Page<LeaseView>> {
+    const consumer = by.kind === 'consumer' ? by.name : filter.consumer;
+    if (!mayRead(by) && by.kind !== 'consumer')
+      throw new BrokerError('forbidden', 'Listing leases needs a role.');
+    const { items, nextCursor } = await this.leases.list({ ...filter, consumer });
+    return { items: items.map(view), nextCursor };
+  }
+
+  /** Sets the life left to `ttlSeconds` (default: what it was requested with), never past the tier's maximum. */
+  async renew(
+    id: string,
+    by: Principal,
+    { ttlSeconds, fence }: { ttlSeconds?: number; fence?: number },
+  ): Promise<LeaseView> {
+    const lease = await leaseFor(this.leases, id, by, 'act');
+    mustBeActive(lease, fence);
+    const { profile } = (await this.installation.tier(lease.tier)) as Tier;
+    const renewed = await this.leases.renew(id, ttlSeconds ?? lease.ttlSeconds, profile.maxTtlSeconds);
+    if (!renewed)
+      throw new BrokerError('lease-over', 'The lease has expired; request a new one.', {
+        details: { lease: id },
+      });
+    this.signals.send('due');
+    return view(renewed);
+  }
+
+  /** Ends the lease, again and again: one that is over stays as it ended. */
+  async release(id: string, by: Principal, { fence }: { fence?: number }): Promise<LeaseView> {
+    const lease = await leaseFor(this.leases, id, by, 'act');
+    if (lease.state === 'active') mustBeActive(lease, fence);
+    const ended = lease.state === 'pending' ? 'cancelled' : 'released';
+    const [over] = await this.leases.end([id], { to: 'released', ended, by: by.name });
+    if (over) {
+      this.signals.send('events', 'due', id, `over ${id}`);
+      if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
+    }
+    return view((await this.leases.get(id)) as LeaseRow);
+  }
+
+  private async consumerFor({ consumer: name }: LeaseRequest, by: Principal): Promise<ConsumerRow> {
+    if (by.kind === 'person' && !isAdmin(by))
+      throw new BrokerError('forbidden', 'Leasing needs a consumer’s token or the role admin.');
+    if (by.kind === 'consumer' && name !== undefined && name !== by.name) {
+      throw new BrokerError('forbidden', `A consumer leases for itself; this token is ${by.name}’s.`);
+    }
+    const wanted = by.kind === 'consumer' ? by.name : name;
+    if (wanted === undefined)
+      throw faulty('malformed', 'consumer', 'must be given: for whom an admin leases');
+    const consumer = await this.consumers.get(wanted);
+    if (!consumer) throw faulty('impossible', 'consumer', `names no consumer: ${wanted}`);
+    return consumer;
+  }
+}
+
+function mustBePossible(
+  { type, blueprints, attributes, ttlSeconds, env }: LeaseRequest,
+  consumer: ConsumerRow,
+  { name, profile }: Tier,
+): void {
+  if (ttlSeconds !== undefined && ttlSeconds > profile.maxTtlSeconds) {
+    throw faulty(
+      'impossible',
+      'ttl',
+      `must be at most ${profile.maxTtlSeconds}s, as the profile of tier ${name} says`,
+    );
+  }
+  if (env && Object.keys(env).some((key) => key.startsWith('BERTH_'))) {
+    throw faulty('impossible', 'env', 'must not set BERTH_ variables: those are the broker’s');
+  }
+  const unlisted = blueprints?.filter((blueprint) => !consumer.blueprints.includes(blueprint)) ?? [];
+  if (unlisted.length > 0) {
+    throw faulty(
+      'impossible',
+      'blueprints',
+      `must be listed by consumer ${consumer.name}; it does not list ${unlisted.join(', ')}`,
+    );
+  }
+  const errors = type === 'working-copy' ? repositoriesFaults(attributes ?? {}) : [];
+  if (errors.length > 0)
+    throw new BrokerError('impossible', 'The repositories can not be checked out so.', { errors });
+}
+
+function faulty(code: 'malformed' | 'impossible', path: string, message: string): BrokerError {
+  return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }] });
+}
+
+function view(lease: LeaseRow): LeaseView {
+  return { ...lease, consumer: lease.object.kind === 'consumer' ? lease.object.name : null };
+}

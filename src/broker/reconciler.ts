@@ -1,0 +1,159 @@
+import type { Logger } from 'pino';
+import type { AuthorizationStore } from '../store/authorization.store.js';
+import type { BlueprintStore } from '../store/blueprint.store.js';
+import { CLAIM_SECONDS, type Claimable, type ClaimStore } from '../store/claim.store.js';
+import type { CommandStore } from '../store/command.store.js';
+import type { Allocator } from './allocator.js';
+import type { LeaseSteps } from './lease-steps.js';
+import type { ResourceSteps } from './resource-steps.js';
+import type { Signals } from './signals.js';
+
+/** Steps that run at a time. Most of them wait for an engine or a host. */
+const MOST_STEPS = 32;
+/** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
+const SLOW_TIMER_MS = 5_000;
+
+interface Step {
+  table: Claimable;
+  abort: AbortController;
+  done: Promise<void>;
+}
+
+export interface ReconcilerParts {
+  claims: ClaimStore;
+  blueprints: BlueprintStore;
+  authorizations: AuthorizationStore;
+  commands: CommandStore;
+  leaseSteps: LeaseSteps;
+  resourceSteps: ResourceSteps;
+  allocator: Allocator;
+  signals: Signals;
+  log: Logger;
+  /** Claims carry this process's id. */
+  processId: string;
+}
+
+/**
+ * The one loop: claims what is due, takes one step of each, and sleeps until a signal or the next due time. The steps
+ * run outside any transaction; what they did is saved only where the claim still stands.
+ */
+export class Reconciler {
+  private readonly steps = new Map<string, Step>();
+  private readonly wake = new Set<() => void>();
+  /** When every pool is looked at again, in case a signal was lost. */
+  private nextRound = 0;
+  private running = false;
+  private loop: Promise<void> = Promise.resolve();
+  private renewal: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: ReconcilerParts) {}
+
+  start(): void {
+    this.running = true;
+    this.parts.signals.on('due', () => this.wakeUp());
+    this.renewal = setInterval(() => void this.renew(), (CLAIM_SECONDS * 1000) / 3);
+    this.loop = this.run();
+  }
+
+  /** Lets the steps under way end, telling them to hurry, and gives their claims back. */
+  async stop(): Promise<void> {
+    this.running = false;
+    this.wakeUp();
+    clearInterval(this.renewal);
+    await this.loop;
+    for (const { abort } of this.steps.values()) abort.abort();
+    await Promise.all([...this.steps.values()].map(({ done }) => done));
+  }
+
+  private async run(): Promise<void> {
+    while (this.running) {
+      let claimed = 0;
+      let sleepMs = SLOW_TIMER_MS;
+      const woken = new Promise<void>((resolve) => this.wake.add(resolve));
+      try {
+        claimed = await this.claim();
+        if (claimed === 0) {
+          await this.keepHouse();
+          sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
+        }
+      } catch (error) {
+        this.parts.log.error({ err: error }, 'the reconciler could not look for work');
+        sleepMs = 1000;
+      }
+      if (claimed > 0 && this.steps.size < MOST_STEPS) continue;
+      await this.sleep(sleepMs, woken);
+    }
+  }
+
+  /** Takes what is due, as far as there is room for more steps, and starts on it. */
+  private async claim(): Promise<number> {
+    const { claims, leaseSteps, resourceSteps, processId } = this.parts;
+    const room = MOST_STEPS - this.steps.size;
+    if (room <= 0) return 0;
+    const leases = await claims.leases(processId, room);
+    for (const lease of leases) this.begin('leases', lease.id, (signal) => leaseSteps.take(lease, signal));
+    const left = room - leases.length;
+    const resources = left > 0 ? await claims.resources(processId, left) : [];
+    for (const resource of resources)
+      this.begin('resources', resource.id, (signal) => resourceSteps.take(resource, signal));
+    return leases.length + resources.length;
+  }
+
+  private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
+    // Still under way here although its claim had lapsed: the renewal takes it back.
+    if (this.steps.has(id)) return;
+    const { log, claims, processId, signals } = this.parts;
+    const abort = new AbortController();
+    const stopListening = signals.on(`over ${id}`, () => abort.abort());
+    const done = take(abort.signal)
+      .catch(async (error: unknown) => {
+        log.warn(
+          { err: error, [table === 'leases' ? 'lease' : 'resource']: id },
+          'a step failed and is tried again',
+        );
+        await claims.retry(table, id, processId).catch(() => undefined);
+      })
+      .finally(() => {
+        stopListening();
+        this.steps.delete(id);
+        this.wakeUp();
+      });
+    this.steps.set(id, { table, abort, done });
+  }
+
+  /** What no lease and no resource has as its next step: approvals that lapse, blueprints that may build again, records of dead runners. */
+  private async keepHouse(): Promise<void> {
+    const { authorizations, blueprints, commands, signals, allocator } = this.parts;
+    const [expired, recovered, lost] = [
+      await authorizations.expire(),
+      await blueprints.recovered(),
+      await commands.lost(),
+    ];
+    for (const pool of recovered) allocator.poke(pool);
+    if (Date.now() >= this.nextRound) {
+      this.nextRound = Date.now() + SLOW_TIMER_MS;
+      for (const pool of await blueprints.poolsToServe()) allocator.poke(pool);
+    }
+    if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));
+  }
+
+  private async renew(): Promise<void> {
+    for (const table of ['leases', 'resources'] as const) {
+      const ids = [...this.steps].filter(([, step]) => step.table === table).map(([id]) => id);
+      if (ids.length > 0)
+        await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);
+    }
+  }
+
+  private async sleep(ms: number, woken: Promise<void>): Promise<void> {
+    if (!this.running) return;
+    const timer = setTimeout(() => this.wakeUp(), ms);
+    await woken;
+    clearTimeout(timer);
+  }
+
+  private wakeUp(): void {
+    for (const resolve of this.wake) resolve();
+    this.wake.clear();
+  }
+}

@@ -1,0 +1,67 @@
+import type { Principal } from '../domain/consumer.js';
+import { BrokerError } from '../domain/errors.js';
+import type { EventStore } from '../store/event.store.js';
+import type { LeaseStore } from '../store/lease.store.js';
+import type { Page } from '../store/page.js';
+import type { ResourceFilter, ResourceRow, ResourceStore } from '../store/resource.store.js';
+import type { Allocator } from './allocator.js';
+import type { Signals } from './signals.js';
+
+export type { ResourceRow as ResourceView } from '../store/resource.store.js';
+
+/** What an operator sees of the resources, and does to them. */
+export class ResourceService {
+  constructor(
+    private readonly resources: ResourceStore,
+    private readonly leases: LeaseStore,
+    private readonly events: EventStore,
+    private readonly allocator: Allocator,
+    private readonly signals: Signals,
+  ) {}
+
+  async get(id: string): Promise<ResourceRow> {
+    const resource = await this.resources.get(id);
+    if (!resource) throw new BrokerError('not-found', `There is no resource ${id}.`);
+    return resource;
+  }
+
+  list(filter: ResourceFilter): Promise<Page<ResourceRow>> {
+    return this.resources.list(filter);
+  }
+
+  /** Takes the resource out of service whatever it does: its leases end, and it is destroyed. Legal from every state. */
+  async release(id: string, by: Principal): Promise<ResourceRow> {
+    await this.get(id);
+    if ((await this.resources.retire([id], 'released', 'released by an admin', by.name)).length > 0) {
+      const live = await this.leases.liveOn(id);
+      await this.leases.requeue(live, 'resource released');
+      const ended = await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name });
+      this.signals.send('events', 'due', `over ${id}`, ...live, ...ended.map((lease) => `over ${lease.id}`));
+    }
+    return this.get(id);
+  }
+
+  /** A cordoned resource gets no new lease; the ones on it go on. */
+  async cordon(id: string, cordoned: boolean, by: Principal): Promise<ResourceRow> {
+    const { tier, type } = await this.get(id);
+    await this.resources.setCordoned(id, cordoned);
+    await this.events.record([
+      { kind: cordoned ? 'resource.cordoned' : 'resource.uncordoned', resource: id, principal: by.name },
+    ]);
+    this.signals.send('events', 'due');
+    this.allocator.poke({ tier, type });
+    return this.get(id);
+  }
+
+  /** Destroys the resource if it is idle, to make room. */
+  async reclaim(id: string, by: Principal): Promise<ResourceRow> {
+    const { leases, state } = await this.get(id);
+    if (leases > 0)
+      throw new BrokerError('in-use', `Resource ${id} holds ${leases} leases; release it to end them.`);
+    if (state === 'active' || state === 'pending') {
+      await this.resources.retire([id], 'released', 'reclaimed', by.name);
+      this.signals.send('events', 'due', `over ${id}`);
+    }
+    return this.get(id);
+  }
+}

@@ -1,0 +1,50 @@
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import type { Schemas } from '../client/client.js';
+import { type CommonOptions, command, pairs, several } from './command.js';
+import { connect } from './connection.js';
+import { execute } from './execute.js';
+import { exitCodeOfCommand } from './exit.js';
+import { interruptibly } from './signals.js';
+
+/** The options of one command, the same for `exec` and `run`. */
+export interface CommandOptions {
+  cwd?: string;
+  timeout?: string;
+  commandEnv?: string[];
+  stdin?: boolean;
+}
+
+export function commandOptions(target: Command): Command {
+  return target
+    .argument('<command...>', 'program and its words, after --')
+    .option('--cwd <directory>', 'where it starts, relative to the lease')
+    .option('--timeout <duration>', 'it is killed after this time')
+    .option('--stdin', 'give it our standard input, to its end');
+}
+
+export async function commandBody(argv: string[], options: CommandOptions): Promise<Schemas['CommandBody']> {
+  const { cwd, timeout, commandEnv, stdin } = options;
+  return {
+    argv,
+    cwd,
+    timeout,
+    env: commandEnv && pairs(commandEnv),
+    stdin: stdin ? await text(process.stdin) : undefined,
+  };
+}
+
+export const EXEC = commandOptions(
+  command('exec', 'run a command on a lease; ends with its exit code').argument('<lease>'),
+)
+  .option('--env <name=value>', 'environment; again for more', several)
+  .passThroughOptions()
+  .action(
+    async (lease: string, argv: string[], options: CommonOptions & CommandOptions & { env?: string[] }) => {
+      const client = connect(options);
+      const body = await commandBody(argv, { ...options, commandEnv: options.env });
+      const { json } = options;
+      const ended = await interruptibly((signal) => execute(client, lease, body, { json, signal }));
+      process.exitCode = exitCodeOfCommand(ended);
+    },
+  );

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ISOLATION_POLICIES, type IsolationPolicy } from './domain/isolation.js';
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The broker's configuration, from the environment. */
+export interface Config {
+  /** TCP port, 0 to 65535; 0 picks a free one. Default 8080. */
+  port: number;
+  /** Address to listen on. Default 127.0.0.1. */
+  host: string;
+  /** A PostgreSQL 15 or newer; undefined starts the embedded one. */
+  databaseUrl: string | undefined;
+  /** Absolute path of what the broker keeps on disk. */
+  dataDir: string;
+  /** Bearer token of the first admin. */
+  adminToken: string;
+  /** Where that token is kept; undefined where it came from the environment. */
+  adminTokenFile: string | undefined;
+  /** Absolute path of the manifests applied at start. */
+  blueprintsDir: string;
+  /** Overrides the policy file; undefined leaves it to that. */
+  isolation: IsolationPolicy | undefined;
+  allowZeroIsolation: boolean;
+  logLevel: LogLevel;
+  /** 32 bytes that seal stored secrets. */
+  secretKey: Buffer;
+}
+
+/** Every fault of the environment at once. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(
+      `The configuration has ${faults.length === 1 ? 'a fault' : 'faults'}:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
+    );
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * Reads the configuration, once, at start. Makes the data directory, and in it the admin's token and the secret key where
+ * none is given (mode 0600).
+ * @throws ConfigError naming each faulty variable and what would be right.
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const faults: string[] = [];
+  const port = Number(env.BERTH_PORT ?? 8080);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    faults.push('BERTH_PORT must be a whole number from 0 to 65535');
+  const isolation = oneOf('BERTH_ISOLATION', env, ISOLATION_POLICIES, faults);
+  const logLevel = oneOf('BERTH_LOG_LEVEL', env, LOG_LEVELS, faults) ?? 'info';
+  if (env.BERTH_ALLOW_ZERO_ISOLATION !== undefined && env.BERTH_ALLOW_ZERO_ISOLATION !== 'yes') {
+    faults.push('BERTH_ALLOW_ZERO_ISOLATION must be yes, or not be set');
+  }
+  if (env.BERTH_DATABASE_URL !== undefined && !/^postgres(ql)?:\/\/./.test(env.BERTH_DATABASE_URL)) {
+    faults.push('BERTH_DATABASE_URL must be a postgres:// address');
+  }
+  if (env.BERTH_ADMIN_TOKEN !== undefined && !/^[\w.~+/=-]{16,256}$/.test(env.BERTH_ADMIN_TOKEN)) {
+    faults.push('BERTH_ADMIN_TOKEN must be 16 to 256 letters, digits or . _ ~ + / = -');
+  }
+  const dataDir = resolve(env.BERTH_DATA_DIR ?? '.berth');
+  const givenKey = readSecretKey(env, faults);
+  if (faults.length > 0) throw new ConfigError(faults);
+
+  mkdirSync(dataDir, { recursive: true });
+  const adminTokenFile = env.BERTH_ADMIN_TOKEN === undefined ? join(dataDir, 'admin-token') : undefined;
+  return {
+    port,
+    host: env.BERTH_HOST ?? '127.0.0.1',
+    databaseUrl: env.BERTH_DATABASE_URL,
+    dataDir,
+    adminToken:
+      env.BERTH_ADMIN_TOKEN ??
+      kept(join(dataDir, 'admin-token'), () => `berth_${randomBytes(32).toString('base64url')}`),
+    adminTokenFile,
+    blueprintsDir: resolve(env.BERTH_BLUEPRINTS ?? 'blueprints'),
+    isolation,
+    allowZeroIsolation: env.BERTH_ALLOW_ZERO_ISOLATION === 'yes',
+    logLevel,
+    secretKey:
+      givenKey ??
+      Buffer.from(
+        kept(join(dataDir, 'secret-key'), () => randomBytes(32).toString('base64')),
+        'base64',
+      ),
+  };
+}
+
+function oneOf<T extends string>(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  allowed: readonly T[],
+  faults: string[],
+): T | undefined {
+  const value = env[name];
+  const found = allowed.find((one) => one === value);
+  if (value !== undefined && found === undefined) faults.push(`${name} must be one of ${allowed.join(', ')}`);
+  return found;
+}
+
+function readSecretKey(env: NodeJS.ProcessEnv, faults: string[]): Buffer | undefined {
+  const { BERTH_SECRET_KEY: inline, BERTH_SECRET_KEY_FILE: file } = env;
+  if (inline !== undefined && file !== undefined) {
+    faults.push('BERTH_SECRET_KEY and BERTH_SECRET_KEY_FILE must not both be set');
+  }
+  let text = inline;
+  let name = 'BERTH_SECRET_KEY';
+  if (inline === undefined && file !== undefined) {
+    name = 'BERTH_SECRET_KEY_FILE';
+    try {
+      text = readFileSync(file, 'utf8').trim();
+    } catch (error) {
+      faults.push(`${name} must name a readable file: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+  if (text === undefined) return undefined;
+  const key = Buffer.from(text, 'base64');
+  if (key.length !== 32)
+    faults.push(`${name} must hold 32 bytes in base64, such as \`openssl rand -base64 32\` prints`);
+  return key;
+}
+
+/** The text of a file that only its owner may read; made on first use. */
+function kept(path: string, make: () => string): string {
+  try {
+    writeFileSync(path, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return readFileSync(path, 'utf8').trim();
+}

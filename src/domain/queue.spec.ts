@@ -1,0 +1,74 @@
+import { describe, expect, it } from '@jest/globals';
+import { demand } from '../../test/support/builders.js';
+import { inFairOrder } from './queue.js';
+
+type Waiting = ReturnType<typeof demand>;
+
+/** Ids in the order in which they come up; `served` says who gets something. */
+function order(
+  queue: Waiting[],
+  served: (lease: Waiting) => boolean,
+  live: Record<string, number> = {},
+): string[] {
+  const counts = new Map(Object.entries(live).map(([name, count]) => [`consumer/${name}`, count]));
+  const turn = inFairOrder(queue, counts);
+  const ids: string[] = [];
+  for (let next = turn.next(false); !next.done; ) {
+    ids.push(next.value.id);
+    next = turn.next(served(next.value));
+  }
+  return ids;
+}
+
+const everyone = () => true;
+const nobody = () => false;
+const waiting = (id: string, seq: number, facts = {}) => demand({ id, seq, by: id[0], ...facts });
+
+describe('the fair order', () => {
+  it('is first come, first served within one consumer', () => {
+    expect(order([waiting('a2', 2), waiting('a1', 1), waiting('a3', 3)], everyone)).toEqual([
+      'a1',
+      'a2',
+      'a3',
+    ]);
+  });
+
+  it('takes consumers in turn while all are served', () => {
+    const queue = [waiting('a1', 1), waiting('a2', 2), waiting('a3', 3), waiting('b1', 4), waiting('b2', 5)];
+    expect(order(queue, everyone)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3']);
+  });
+
+  it('is first come, first served while nobody is', () => {
+    const queue = [waiting('a1', 1), waiting('b1', 2), waiting('a2', 3)];
+    expect(order(queue, nobody)).toEqual(['a1', 'b1', 'a2']);
+  });
+
+  it('does not set back a consumer whose lease got nothing', () => {
+    const queue = [waiting('a1', 1), waiting('a2', 2), waiting('b1', 3)];
+    expect(order(queue, ({ id }) => id !== 'a1')).toEqual(['a1', 'a2', 'b1']);
+  });
+
+  it('counts what each holds already', () => {
+    const queue = [waiting('a1', 1), waiting('b1', 2), waiting('b2', 3)];
+    expect(order(queue, everyone, { a: 2 })).toEqual(['b1', 'b2', 'a1']);
+  });
+
+  it('puts priority first, and counts what was served above', () => {
+    const queue = [waiting('a1', 1, { priority: 1 }), waiting('a2', 2), waiting('b1', 3)];
+    expect(order(queue, everyone)).toEqual(['a1', 'b1', 'a2']);
+    expect(order(queue, everyone, { a: 9 })[0]).toBe('a1');
+    expect(order([waiting('c1', 1, { priority: -1 }), waiting('d1', 2)], everyone)).toEqual(['d1', 'c1']);
+  });
+
+  it('tells a consumer from a blueprint of its name', () => {
+    const host = demand({ id: 'host', seq: 3, object: { kind: 'blueprint', name: 'a' } });
+    expect(order([waiting('a1', 1), waiting('a2', 2), host], everyone)).toEqual(['a1', 'host', 'a2']);
+  });
+
+  it('goes through ten thousand waiters of a thousand consumers, each once', () => {
+    const queue = Array.from({ length: 10_000 }, (_, seq) =>
+      demand({ id: `${seq}`, seq, by: `c${seq % 1000}` }),
+    );
+    expect(new Set(order(queue, everyone)).size).toBe(10_000);
+  });
+});

@@ -1,0 +1,182 @@
+import type { Exit } from '../../domain/command.js';
+import {
+  type Activation,
+  type BlueprintView,
+  type Built,
+  type Call,
+  type Cleaned,
+  type Driver,
+  DriverError,
+  type Files,
+  type Found,
+  type Health,
+  type LeaseView,
+  type OnOutput,
+  type ProcessSpec,
+  type ResourceView,
+  type Verification,
+} from '../driver.js';
+import { runCommand } from './command.js';
+import { Container } from './container.js';
+import {
+  ARTIFACTS,
+  containerName,
+  containerOptions,
+  LABEL,
+  WORK,
+  writableDirectories,
+} from './container-options.js';
+import { DockerHostSpec, dockerHostSpec } from './docker-host.spec-schema.js';
+import { Engines } from './engine.js';
+import { ContainerFiles } from './files.js';
+import { differences, isolationAsked, isolationFound } from './isolation.js';
+import { ifCode, makeContainer, ownContainer, removeContainer } from './lifecycle.js';
+import { MachineFacts } from './machine-facts.js';
+import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
+
+/** What the engine puts into the environment of every container. */
+const ENGINE_ENVIRONMENT = ['HOSTNAME'];
+
+/** Oldest engine with all that a container is asked to be kept in by: version 20.10. */
+const OLDEST_API = [1, 41] as const;
+
+/** Hosts that are containers of a Docker engine. */
+export class DockerHostDriver implements Driver {
+  readonly type = 'docker-host';
+  readonly provides = 'host';
+  readonly schema = DockerHostSpec;
+  /** A running container is all that a lease needs. */
+  readonly activatesLeases = false;
+
+  private readonly engines = new Engines();
+  private readonly machines = new MachineFacts();
+
+  places(): null {
+    return null;
+  }
+
+  async build(resource: ResourceView, call: Call): Promise<Built> {
+    const spec = dockerHostSpec(resource.blueprint.spec);
+    const engine = this.engines.of(spec);
+    const { Id, Config } = await makeContainer(engine, resource, spec, call);
+    // Null, whatever the types say, where the image has none.
+    const environment = (Config.Env ?? []).map((line) => line.slice(0, line.indexOf('=')));
+    const container = new Container(engine, Id);
+    const machine = await this.machines.of(container, call);
+    return { handle: { container: Id, environment }, machine };
+  }
+
+  async verify(resource: ResourceView, call: Call): Promise<Verification> {
+    const spec = dockerHostSpec(resource.blueprint.spec);
+    const container = this.containerOf(resource);
+    const engine = await this.machines.engineOf(container.engine, call);
+    const info = await ownContainer(container, resource, call);
+    const facts = isolationFound(info, engine);
+    return {
+      facts,
+      differences: differences(isolationAsked(containerOptions(resource, spec), engine), facts),
+    };
+  }
+
+  async activate(): Promise<Activation> {
+    return { access: { directory: WORK, artifacts: ARTIFACTS } };
+  }
+
+  execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
+    const { environment } = lease.resource.handle;
+    const names = Array.isArray(environment) ? environment.map(String) : [];
+    const place = {
+      container: this.containerOf(lease.resource),
+      leaseId: lease.id,
+      forget: [...ENGINE_ENVIRONMENT, ...names],
+    };
+    return runCommand(place, process, onOutput, call);
+  }
+
+  files(lease: LeaseView): Files {
+    return new ContainerFiles(this.containerOf(lease.resource), lease.id);
+  }
+
+  /** A restart: the root is read-only, and everything else that can be written lives in memory. */
+  async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
+    const spec = dockerHostSpec(resource.blueprint.spec);
+    const kept = (spec.mounts ?? []).filter(({ readOnly }) => !readOnly).map(({ volume }) => volume);
+    if (kept.length > 0) {
+      throw notClean(`what leases write to ${kept.join(', ')} can't be told from what was there`);
+    }
+    const container = this.containerOf(resource);
+    await restart(container, call);
+    const { differences: found } = await this.verify(resource, call);
+    if (found.length > 0) throw notClean(found.join(' '));
+    const directories = writableDirectories(spec);
+    const argv = ['find', ...directories, '-mindepth', '1'];
+    const { exitCode, stdout, stderr } = await container.answer({ argv }, call);
+    if (exitCode !== 0 || stdout.length > 0) throw notClean(`there is ${stdout}${stderr}`);
+    const processes = await countProcesses(container, call);
+    if (processes !== RESIDENTS) throw notClean(`${processes} processes run where ${RESIDENTS} should`);
+    return {
+      checked: [
+        'restarted',
+        'isolation as asked for',
+        `empty: ${directories.join(', ')}`,
+        'no process but init and the idle one',
+      ],
+    };
+  }
+
+  async cut(lease: LeaseView, call: Call): Promise<void> {
+    const container = this.containerOf(lease.resource);
+    const info = await container
+      .ask(call, (it, abortSignal) => it.inspect({ abortSignal }))
+      .catch(ifCode('not-found'));
+    if (info?.State.Running) await endLease(container, lease.id);
+  }
+
+  async destroy(resource: ResourceView, call: Call): Promise<void> {
+    const engine = this.engines.of(dockerHostSpec(resource.blueprint.spec));
+    await removeContainer(new Container(engine, containerName(resource.id)), resource, call);
+  }
+
+  async list(blueprint: BlueprintView, broker: string, call: Call): Promise<Found[]> {
+    const engine = this.engines.of(dockerHostSpec(blueprint.spec));
+    const label = [`${LABEL.broker}=${broker}`, LABEL.resource];
+    const containers = await engine.ask(call, (docker, abortSignal) =>
+      docker.listContainers({ all: true, filters: { label }, abortSignal }),
+    );
+    return containers.map(({ Labels, Names, Id }) => ({
+      resourceId: Labels[LABEL.resource] ?? '',
+      name: Names[0]?.slice(1) ?? Id,
+    }));
+  }
+
+  async health(blueprint: BlueprintView, call: Call): Promise<Health> {
+    const engine = this.engines.of(dockerHostSpec(blueprint.spec));
+    const { Version, ApiVersion } = await engine.ask(call, (docker) => docker.version());
+    if (isOlder(ApiVersion, OLDEST_API)) {
+      throw new DriverError(
+        'refused',
+        `The engine at ${engine.address} is ${Version}; it must be 20.10 or newer.`,
+      );
+    }
+    const { id } = await this.machines.engineOf(engine, call);
+    return {
+      endpoints: [
+        { name: engine.address, version: Version, machine: { address: engine.address, engineId: id } },
+      ],
+    };
+  }
+
+  private containerOf({ blueprint, id, handle }: ResourceView): Container {
+    const name = typeof handle.container === 'string' ? handle.container : containerName(id);
+    return new Container(this.engines.of(dockerHostSpec(blueprint.spec)), name);
+  }
+}
+
+function notClean(why: string): DriverError {
+  return new DriverError('not-clean', `The container can't be shown to be clean: ${why}.`);
+}
+
+function isOlder(version: string, oldest: readonly [number, number]): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from '@jest/globals';
+import { validate } from 'class-validator';
+import { dockerHostSpec, isPinned } from './docker-host.spec-schema.js';
+
+/** Messages by field, nested ones under the field that holds them. */
+async function faultsOf(spec: Record<string, unknown>): Promise<Record<string, string>> {
+  const whole = { engine: 'unix:///var/run/docker.sock', image: `sha256:${'a'.repeat(64)}`, ...spec };
+  const faults = await validate(dockerHostSpec(whole), { whitelist: true, forbidNonWhitelisted: true });
+  return Object.fromEntries(
+    faults.map(({ property, constraints, children }) => [
+      property,
+      JSON.stringify(constraints ?? children?.map((child) => child.children ?? child.constraints)),
+    ]),
+  );
+}
+
+describe('the spec of a docker-host', () => {
+  it('needs an engine and an image and no more', async () => {
+    expect(await faultsOf({})).toEqual({});
+    expect(Object.keys(await faultsOf({ engine: undefined, image: undefined }))).toEqual(['engine', 'image']);
+  });
+
+  it.each([
+    ['engine', '/var/run/docker.sock', 'unix:///'],
+    ['engine', 'tcp://build.example:2375', 'tls'],
+    ['engine', 'tcp://build.example', 'port'],
+    ['engine', 'ssh://build.example', 'not supported yet'],
+    ['user', 'root', 'numbers'],
+    ['user', '0:1000', 'root'],
+    ['user', '1000:0', 'root'],
+    ['memory', '1 GB', '256m'],
+    ['memory', 1024, '256m'],
+    ['disk', '900m', 'half of memory'],
+    ['cpus', 0, '0.01'],
+    ['pids', 1.5, 'whole'],
+    ['network', 'host', 'none or bridge'],
+    ['network', { egress: ['a.example'] }, 'not supported yet'],
+    ['tmpfs', { '/work': '1m' }, 'needs for itself'],
+    ['tmpfs', { '/cache': 'big' }, '256m'],
+    ['tmpfs', ['/cache'], 'map'],
+    ['mounts', [{ volume: '/etc', target: '/x' }], 'paths are not mounted'],
+    ['mounts', [{ volume: 'v', target: '/proc/sys' }], 'needs for itself'],
+    ['mounts', [{ volume: 'v', target: '/a/../proc' }], 'without ..'],
+    ['privileged', true, 'should not exist'],
+  ])('refuses %s %j and says what is right', async (field, value, hint) => {
+    expect((await faultsOf({ [field]: value }))[field]).toContain(hint);
+  });
+
+  it('takes loopback without tls, and others with it', async () => {
+    expect(await faultsOf({ engine: 'tcp://127.0.0.1:2375' })).toEqual({});
+    const tls = { ca: '/ca.pem', cert: '/cert.pem', key: '/key.pem' };
+    expect(await faultsOf({ engine: 'tcp://build.example:2376', tls })).toEqual({});
+  });
+
+  it('knows an image that cannot change under its name', () => {
+    const digest = `sha256:${'0'.repeat(64)}`;
+    expect([digest, `name@${digest}`, `reg.example:5000/a/b@${digest}`].every(isPinned)).toBe(true);
+    expect(['name', 'name:tag', `name:${digest}`, 'sha256:12'].some(isPinned)).toBe(false);
+  });
+});

@@ -1,0 +1,54 @@
+import Dockerode from 'dockerode';
+import type { Call } from '../driver.js';
+import { type Faults, translate } from './docker-errors.js';
+import type { DockerHostSpec } from './docker-host.spec-schema.js';
+import { engineOptions } from './engine-address.js';
+
+/** One engine, and the only way to speak to it: what goes wrong leaves here as a DriverError. */
+export class Engine {
+  private readonly docker: Dockerode;
+
+  readonly address: string;
+
+  constructor({ engine, tls }: Pick<DockerHostSpec, 'engine' | 'tls'>) {
+    this.address = engine;
+    this.docker = new Dockerode(engineOptions(engine, tls));
+  }
+
+  /**
+   * One request, given up when the call's signal aborts.
+   * @param faults what the engine's answers mean here, where the usual meaning is not it.
+   */
+  async ask<T>(
+    call: Call,
+    request: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
+    faults: Faults = {},
+  ): Promise<T> {
+    const settled = new AbortController();
+    try {
+      call.signal.throwIfAborted();
+      // The client drops the request by the signal, but not in all of its calls.
+      const aborted = new Promise<never>((_resolve, reject) => {
+        const { signal } = call;
+        signal.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
+      });
+      return await Promise.race([request(this.docker, call.signal), aborted]);
+    } catch (cause) {
+      throw translate(cause, this.address, call, faults);
+    } finally {
+      settled.abort();
+    }
+  }
+}
+
+/** Engines by how they are reached; a client holds nothing that could go stale but its certificates. */
+export class Engines {
+  private readonly known = new Map<string, Engine>();
+
+  of({ engine, tls }: Pick<DockerHostSpec, 'engine' | 'tls'>): Engine {
+    const key = JSON.stringify([engine, tls]);
+    const known = this.known.get(key) ?? new Engine({ engine, tls });
+    this.known.set(key, known);
+    return known;
+  }
+}

@@ -1,0 +1,126 @@
+import { type Call, DriverError } from '../driver.js';
+import type { Container } from './container.js';
+
+/** Time that each way of ending processes has to show that it did, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+/** Init and the idle process. */
+export const RESIDENTS = 2;
+
+/**
+ * Reads every process once without starting any, into `all` as id:parent:session. Left out are what has ended, init
+ * and the idle process (session 1), and this script (session `$$`).
+ */
+const LOOK = `
+    all=
+    for process in /proc/[0-9]*; do
+      read -r line 2> /dev/null < $process/stat || continue
+      set -- \${line##*) }
+      case $1 in Z | X) continue ;; esac
+      case $4 in 0 | 1 | $$) ;; *) all="$all\${process#/proc/}:$2:$4 " ;; esac
+    done`;
+
+/** Rounds of looking and killing, while processes end or new ones appear. */
+const ROUNDS = 200;
+
+/**
+ * Ends the processes whose environment has the mark `$0`, their descendants and their sessions, in case one of them
+ * cleared its environment. Exit 0 says that a last look found none.
+ */
+const END_COMMAND = `
+  round=0
+  while [ $round -lt ${ROUNDS} ]; do
+    round=$((round + 1)) doomed=' '
+    ${LOOK}
+    for process in $(grep -lsxzF "$0" /proc/[0-9]*/environ); do
+      process=\${process%/environ}
+      doomed="$doomed\${process#/proc/} "
+    done
+    before=
+    while [ "$before" != "$doomed" ]; do
+      before=$doomed
+      for process in $all; do
+        id=\${process%%:*}
+        session=\${process##*:}
+        parent=\${process#*:}
+        parent=\${parent%:*}
+        case $doomed in *" $id "* | *" $parent "* | *" $session "*) ;; *) continue ;; esac
+        case $doomed in *" $id "*) ;; *) doomed="$doomed$id " ;; esac
+        case $doomed in *" $session "*) ;; *) doomed="$doomed$session " ;; esac
+      done
+    done
+    [ "$doomed" = ' ' ] && exit 0
+    kill -KILL $doomed 2> /dev/null
+  done
+  exit 1`;
+
+/** Ends every process but those marked as another lease's, `$0` being this one's mark; exit 0 as above. */
+const END_LEASE = `
+  round=0
+  while [ $round -lt ${ROUNDS} ]; do
+    round=$((round + 1)) doomed=
+    ${LOOK}
+    leased=" $(grep -lsz '^BERTH_LEASE=' /proc/[0-9]*/environ | tr '\\n' ' ')"
+    own=" $(grep -lsxzF "$0" /proc/[0-9]*/environ | tr '\\n' ' ')"
+    for process in $all; do
+      file=/proc/\${process%%:*}/environ
+      case $own in *" $file "*) doomed="$doomed\${process%%:*} " && continue ;; esac
+      case $leased in *" $file "*) ;; *) doomed="$doomed\${process%%:*} " ;; esac
+    done
+    [ -z "$doomed" ] && exit 0
+    kill -KILL $doomed 2> /dev/null
+  done
+  exit 1`;
+
+/** How far it had to go to end processes; all but the first touch more than was meant. */
+export type Ended = 'alone' | 'with-every-process' | 'with-the-container';
+
+/** Ends a command's whole tree, whatever it takes. */
+export function endCommand(container: Container, commandId: string): Promise<Ended> {
+  return end(container, END_COMMAND, `BERTH_COMMAND=${commandId}`);
+}
+
+/** Ends what a lease left running: everything that is not marked as another lease's, whatever it takes. */
+export function endLease(container: Container, leaseId: string): Promise<Ended> {
+  return end(container, END_LEASE, `BERTH_LEASE=${leaseId}`);
+}
+
+/**
+ * Three ways, each surer than the one before: a look at every process, for which a fork bomb may leave no room; the
+ * idle process, which needs none, but which the lease's own user could have stopped; the engine.
+ */
+async function end(container: Container, script: string, mark: string): Promise<Ended> {
+  const call = () => ({ signal: AbortSignal.timeout(PATIENCE_MS) });
+  const looked = await container
+    .answer({ argv: ['sh', '-c', script, mark] }, call())
+    .catch(undefinedIfRefused);
+  if (looked?.exitCode === 0) return 'alone';
+  if (await endAll(container, call()).catch(undefinedIfRefused)) return 'with-every-process';
+  await restart(container, call());
+  return 'with-the-container';
+}
+
+/** What can't be done one way is done the next; only the last one's fault counts. */
+function undefinedIfRefused(fault: unknown): undefined {
+  if (!(fault instanceof DriverError)) throw fault;
+}
+
+async function endAll(container: Container, call: Call): Promise<true> {
+  await container.ask(call, (it, abortSignal) => it.kill({ signal: 'SIGUSR1', abortSignal }));
+  while ((await countProcesses(container, call)) > RESIDENTS);
+  return true;
+}
+
+/** Processes as the engine's machine sees them, init and the idle one included. */
+export async function countProcesses(container: Container, call: Call): Promise<number> {
+  const { Processes } = await container.ask(
+    call,
+    (it, abortSignal): Promise<{ Processes: string[][] }> => it.top({ abortSignal }),
+  );
+  return Processes.length;
+}
+
+/** Ends everything in the container and starts it as it was made: nothing but volumes outlives it. */
+export async function restart(container: Container, call: Call): Promise<void> {
+  await container.ask(call, (it, abortSignal) => it.restart({ t: 0, abortSignal }));
+}

@@ -1,0 +1,157 @@
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type DriverType, PROVIDES, type ResourceType } from '../domain/blueprint.js';
+import type { Exit } from '../domain/command.js';
+import type {
+  Activation,
+  BlueprintView,
+  Built,
+  Call,
+  Cleaned,
+  Driver,
+  Files,
+  Found,
+  Health,
+  LeaseView,
+  OnOutput,
+  ProcessSpec,
+  ResourceView,
+  Verification,
+} from './driver.js';
+
+/** A call of one of the driver's methods, as it begins. */
+export interface FakeCall {
+  method: 'build' | 'verify' | 'activate' | 'execute' | 'clean' | 'cut' | 'destroy';
+  /** Id of the resource or lease. */
+  id: string;
+  /** Which call of this method on this subject it is, from 1. */
+  nth: number;
+  signal: AbortSignal;
+}
+
+export class FakeSpec {
+  [field: string]: unknown;
+}
+
+/**
+ * A complete driver over nothing, for tests: it remembers what exists, runs a few commands, and does to each call what
+ * `script` says: wait, throw, or let it be.
+ */
+export class FakeDriver implements Driver {
+  readonly provides: ResourceType;
+  readonly schema: new () => object = FakeSpec;
+  readonly activatesLeases: boolean;
+  /** Ids of the resources that exist. */
+  readonly existing = new Set<string>();
+  readonly calls: Omit<FakeCall, 'signal'>[] = [];
+  private readonly contents = new Map<string, Map<string, Buffer>>();
+
+  constructor(
+    readonly type: DriverType,
+    readonly script: (call: FakeCall) => Promise<void> | void = () => undefined,
+  ) {
+    this.provides = PROVIDES[type];
+    this.activatesLeases = type === 'working-copy';
+  }
+
+  places(spec: Record<string, unknown>): string[] | null {
+    return this.type === 'ssh-host' ? (spec.hosts as { name: string }[]).map(({ name }) => name) : null;
+  }
+
+  async build({ id }: ResourceView, call: Call): Promise<Built> {
+    await this.begin('build', id, call);
+    this.existing.add(id);
+    return { handle: { fake: id }, machine: { bootId: `fake ${id}` } };
+  }
+
+  async verify({ id }: ResourceView, call: Call): Promise<Verification> {
+    await this.begin('verify', id, call);
+    return { facts: { fake: true }, differences: [] };
+  }
+
+  async activate({ id, attributes }: LeaseView, call: Call): Promise<Activation> {
+    await this.begin('activate', id, call);
+    const repositories = Object.entries(attributes.repositories ?? {});
+    return {
+      access: { directory: '/fake' },
+      contents: Object.fromEntries(repositories.map(([name, { uri }]) => [name, uri])),
+    };
+  }
+
+  /** Knows `echo WORDS`, `cat` of stdin, `exit N` and `sleep` until it is ended. */
+  async execute(
+    lease: LeaseView,
+    { id, argv, stdin, timeoutSeconds }: ProcessSpec,
+    onOutput: OnOutput,
+    call: Call,
+  ): Promise<Exit> {
+    await this.begin('execute', id, call);
+    const words = argv[0] === 'sh' ? (argv[2] ?? '').split(' ') : argv;
+    switch (words[0]) {
+      case 'echo':
+        await onOutput('stdout', Buffer.from(`${words.slice(1).join(' ')}\n`));
+        return { kind: 'exited', exitCode: 0 };
+      case 'cat':
+        await onOutput('stdout', stdin ?? Buffer.alloc(0));
+        return { kind: 'exited', exitCode: 0 };
+      case 'exit':
+        return { kind: 'exited', exitCode: Number(words[1]) };
+      case 'sleep':
+        return { kind: await ended(call.signal, timeoutSeconds) };
+      default:
+        await onOutput('stderr', Buffer.from(`${words[0]}: not found on ${lease.resource.id}\n`));
+        return { kind: 'exited', exitCode: 127 };
+    }
+  }
+
+  files({ id }: LeaseView): Files {
+    const files = this.contents.get(id) ?? new Map<string, Buffer>();
+    this.contents.set(id, files);
+    return {
+      read: async (path) => Readable.from([files.get(path) ?? Buffer.alloc(0)]),
+      write: async (path, content) => void files.set(path, await buffer(content)),
+      artifacts: async () => Readable.from([Buffer.alloc(1024)]),
+      unpack: async () => files.clear(),
+    };
+  }
+
+  async clean({ id }: ResourceView, call: Call): Promise<Cleaned> {
+    await this.begin('clean', id, call);
+    return { checked: ['nothing is there'] };
+  }
+
+  async cut({ id }: LeaseView, call: Call): Promise<void> {
+    await this.begin('cut', id, call);
+    this.contents.delete(id);
+  }
+
+  async destroy({ id }: ResourceView, call: Call): Promise<void> {
+    await this.begin('destroy', id, call);
+    this.existing.delete(id);
+  }
+
+  async list(): Promise<Found[]> {
+    return [...this.existing].map((id) => ({ resourceId: id, name: id }));
+  }
+
+  async health({ name }: BlueprintView): Promise<Health> {
+    return { endpoints: [{ name, machine: {}, version: 'fake' }] };
+  }
+
+  private async begin(method: FakeCall['method'], id: string, { signal }: Call): Promise<void> {
+    const nth = this.calls.filter((call) => call.method === method && call.id === id).length + 1;
+    this.calls.push({ method, id, nth });
+    await this.script({ method, id, nth, signal });
+  }
+}
+
+function ended(signal: AbortSignal, timeoutSeconds: number): Promise<'cancelled' | 'timed-out'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('cancelled');
+    const timer = setTimeout(() => resolve('timed-out'), timeoutSeconds * 1000);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve('cancelled');
+    });
+  });
+}

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import type { Call } from '../driver.js';
+import { complete, exitWith, type Shell } from './shell.js';
+
+/**
+ * Every process of a lease bears a number that it hands down to its children and can't take off: its hard limit on
+ * file locks, which Linux has not enforced since 2.4 but keeps, shows to everyone in /proc and lets nobody but root
+ * raise. Rejected: process groups and sessions, which `setsid` leaves; a variable in the environment, which a process
+ * may clear; the parent's id, which an orphan loses. Root on the host can take the number off: leases shall not be root.
+ *
+ * The number has 19 digits: 6 of the resource, 8 of the lease, 5 of the command.
+ */
+export interface TreeMark {
+  resourceId: string;
+  /** Absent: every lease of the resource. */
+  leaseId?: string;
+  /** Absent: every command of the lease. */
+  command?: number;
+}
+
+let commands = 0;
+
+/** Tells commands of one lease apart; comes back after 100,000. */
+export function nextCommand(): number {
+  commands = (commands + 1) % 100_000;
+  return commands;
+}
+
+/** Script that marks the shell that runs it, and all that comes from it. dash and busybox say -w, bash and zsh -x. */
+export function markScript(mark: Required<TreeMark>): string {
+  const number = pattern(mark);
+  return `{ ulimit -w ${number} || ulimit -x ${number}; } 2> /dev/null`;
+}
+
+/**
+ * Script that kills every marked process and goes on until none is left. All are stopped before any is killed, else a
+ * fork bomb refills the room that each death leaves. Who has lowered the number, to hide, is found by its length.
+ */
+export function killScript(mark: TreeMark): string {
+  const hidden = mark.command === undefined ? '|[0-9]{1,18}' : '';
+  return `
+pass=0
+while :; do
+  all= running=
+  for f in $(grep -lsE '^Max file locks +[^ ]+ +(${pattern(mark)}${hidden}) ' /proc/[0-9]*/limits); do
+    pid=\${f#/proc/} pid=\${pid%/limits} state=
+    while read -r key value rest; do
+      case $key in State:) state=$value; break ;; esac
+    done 2> /dev/null < "/proc/$pid/status"
+    case $state in
+      Z | X | '') ;;
+      T) all="$all $pid" ;;
+      *) all="$all $pid" running="$running $pid" ;;
+    esac
+  done
+  [ -z "$all" ] && break
+  [ $pass -ge 200 ] && { echo "Processes could not be killed:$all" >&2; ${exitWith('not-clean')}; }
+  [ -n "$running" ] && kill -STOP $running 2> /dev/null
+  [ -z "$running" ] || [ $pass -ge 5 ] && kill -KILL $all 2> /dev/null
+  [ $pass -ge 10 ] && sleep 0.05
+  pass=$((pass + 1))
+done`;
+}
+
+/** @throws DriverError `not-clean` where one can't be killed. */
+export async function killTree(shell: Shell, mark: TreeMark, call: Call): Promise<void> {
+  await complete(shell, 'Killing processes', killScript(mark), call);
+}
+
+function pattern({ resourceId, leaseId, command }: TreeMark): string {
+  const resource = 100_000 + (hash(resourceId) % 800_000);
+  if (leaseId === undefined) return `${resource}[0-9]{13}`;
+  const lease = String(hash(leaseId) % 100_000_000).padStart(8, '0');
+  return `${resource}${lease}${command === undefined ? '[0-9]{5}' : String(command).padStart(5, '0')}`;
+}
+
+function hash(id: string): number {
+  return createHash('sha256').update(id).digest().readUInt32BE();
+}

@@ -1,0 +1,160 @@
+import type { Exit } from '../../domain/command.js';
+import type { CredentialSource } from '../credentials.js';
+import {
+  type Activation,
+  type BlueprintView,
+  type Built,
+  type Call,
+  type Cleaned,
+  type Driver,
+  DriverError,
+  type Files,
+  type Found,
+  type Health,
+  type LeaseView,
+  type Machine,
+  type OnOutput,
+  type ProcessSpec,
+  type ResourceView,
+  type Verification,
+} from '../driver.js';
+import { type HostFacts, PosixHost, rootOf } from '../posix/posix-host.js';
+import { SshHostSpec, type SshMachine } from './ssh-host.spec-schema.js';
+import type { SshLogin } from './ssh-login.js';
+import { SshPool } from './ssh-pool.js';
+import { SshShell } from './ssh-shell.js';
+
+/**
+ * Machines that are there already, over SSH. All leases of a machine run as one user: between leases of one resource
+ * there is order, not isolation, and what a lease does outside of its directory is not undone.
+ */
+export class SshHostDriver implements Driver {
+  readonly type = 'ssh-host';
+  readonly provides = 'host';
+  readonly schema = SshHostSpec;
+  readonly activatesLeases = false;
+
+  private readonly pool: SshPool;
+
+  constructor(options: { credentials: CredentialSource }) {
+    this.pool = new SshPool(options.credentials);
+  }
+
+  places(spec: Record<string, unknown>): string[] {
+    return specOf(spec).hosts.map(({ name }) => name);
+  }
+
+  async build(resource: ResourceView, call: Call): Promise<Built> {
+    const { login, spec } = this.loginOf(resource);
+    const { root, bootId } = await new PosixHost(this.shell(login), spec.root).claim(resource, call);
+    return { handle: { root }, machine: machineOf(login, bootId) };
+  }
+
+  async verify(resource: ResourceView, call: Call): Promise<Verification> {
+    const { login, spec } = this.loginOf(resource);
+    const facts = await this.on(resource).facts(resource, call);
+    const differences = differencesOf(facts, spec.user, resource.broker);
+    return { facts: { ...facts, hostKey: login.hostKey, address: login.address }, differences };
+  }
+
+  activate(lease: LeaseView, call: Call): Promise<Activation> {
+    return this.on(lease.resource).activate(lease, call);
+  }
+
+  execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
+    return this.on(lease.resource).execute(lease, process, onOutput, call);
+  }
+
+  files(lease: LeaseView): Files {
+    return this.on(lease.resource).files(lease);
+  }
+
+  clean(resource: ResourceView, call: Call): Promise<Cleaned> {
+    return this.on(resource).clean(resource, call);
+  }
+
+  cut(lease: LeaseView, call: Call): Promise<void> {
+    return this.on(lease.resource).cut(lease, call);
+  }
+
+  destroy(resource: ResourceView, call: Call): Promise<void> {
+    return this.on(resource).destroy(resource, call);
+  }
+
+  /** Machines that don't answer hold nothing up: what stands on them is found by a later sweep. */
+  async list({ spec }: BlueprintView, broker: string, call: Call): Promise<Found[]> {
+    const { root } = specOf(spec);
+    const found = await Promise.allSettled(
+      loginsOf(specOf(spec)).map((login) => new PosixHost(this.shell(login), root).list(broker, call)),
+    );
+    const failed = found.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected' && found.every(({ status }) => status === 'rejected'))
+      throw failed.reason;
+    return found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+  }
+
+  async health({ spec }: BlueprintView, call: Call): Promise<Health> {
+    const ask = async (login: SshLogin) => {
+      const shell = this.shell(login);
+      const { bootId } = await new PosixHost(shell, '/').identify(call);
+      return { name: login.name, machine: machineOf(login, bootId), version: await shell.banner(call) };
+    };
+    return { endpoints: await Promise.all(loginsOf(specOf(spec)).map(ask)) };
+  }
+
+  /** Closes every connection; for when the broker stops. */
+  close(): void {
+    this.pool.close();
+  }
+
+  private on(resource: ResourceView): PosixHost {
+    const { login, spec } = this.loginOf(resource);
+    return new PosixHost(this.shell(login), rootOf(resource, spec.root));
+  }
+
+  private loginOf(resource: ResourceView): { login: SshLogin; spec: SshHostSpec } {
+    const spec = specOf(resource.blueprint.spec);
+    const machine = spec.hosts.find(({ name }) => name === resource.place);
+    if (machine) return { login: loginTo(machine, spec), spec };
+    const message = `The blueprint ${resource.blueprint.name} has no machine ${resource.place} (any more).`;
+    throw new DriverError('not-found', message);
+  }
+
+  private shell(login: SshLogin): SshShell {
+    return new SshShell(this.pool, login);
+  }
+}
+
+/** The spec as its schema has let it through. Not made an instance: this runs for each command, with 1000 machines. */
+function specOf(spec: Record<string, unknown>): SshHostSpec {
+  return {
+    hosts: spec.hosts as SshMachine[],
+    user: String(spec.user),
+    credential: String(spec.credential),
+    root: String(spec.root),
+  };
+}
+
+function loginTo({ name, address, port, hostKey }: SshMachine, { user, credential }: SshHostSpec): SshLogin {
+  return { name, address, port: port ?? 22, hostKey, user, credential };
+}
+
+function loginsOf(spec: SshHostSpec): SshLogin[] {
+  return spec.hosts.map((machine) => loginTo(machine, spec));
+}
+
+function machineOf({ hostKey, address }: SshLogin, bootId: string): Machine {
+  return { bootId, hostKey, address };
+}
+
+/** What on the machine is not as the blueprint says, or not fit for leases. */
+export function differencesOf(facts: HostFacts, user: string, broker: string): string[] {
+  const differences: string[] = [];
+  if (facts.user !== user) differences.push(`The session is ${facts.user}'s, not ${user}'s.`);
+  if (facts.label !== broker) differences.push('The directory does not bear the label of this broker.');
+  if (!facts.directory.startsWith('drwx------')) {
+    differences.push(`The directory is open to others of the machine: ${facts.directory}.`);
+  }
+  if (!facts.marked) differences.push('Processes of a lease cannot be told from others on the machine.');
+  return differences;
+}

@@ -1,0 +1,60 @@
+import { Type } from 'class-transformer';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsArray,
+  IsInt,
+  Matches,
+  Max,
+  Min,
+  ValidateNested,
+} from 'class-validator';
+
+const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const ADDRESS = /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$/;
+const HOST_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$/;
+
+/** One machine of an `ssh-host` blueprint. */
+export class SshMachine {
+  @Matches(DNS_LABEL, { message: '$property must be a DNS label' })
+  name!: string;
+
+  @Matches(ADDRESS, { message: '$property must be a host name or an IP address' })
+  address!: string;
+
+  @IsInt({ message: '$property must be a whole number' })
+  @Min(1, { message: '$property must be at least 1' })
+  @Max(65_535, { message: '$property must be at most 65535' })
+  port = 22;
+
+  /** The server's public key; whoever shows another one is not that machine. */
+  @Matches(HOST_KEY, {
+    message:
+      '$property must be the public key of the server, such as "ssh-ed25519 AAAA…", as ssh-keyscan prints it',
+  })
+  hostKey!: string;
+}
+
+/** `spec` of an `ssh-host` blueprint. */
+export class SshHostSpec {
+  @IsArray({ message: '$property must be a list of machines' })
+  @ArrayMinSize(1, { message: '$property must name at least one machine' })
+  @ArrayMaxSize(1000, { message: '$property must name at most 1000 machines' })
+  @ArrayUnique((machine?: SshMachine) => machine?.name, { message: '$property must have names of their own' })
+  @ValidateNested({ each: true })
+  @Type(() => SshMachine)
+  hosts!: SshMachine[];
+
+  @Matches(/^[a-z_][a-z0-9_-]{0,31}$/, { message: '$property must be the name of a user on the machines' })
+  user!: string;
+
+  @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
+  credential!: string;
+
+  /** Absolute path on the machines; made where it is not there. */
+  @Matches(/^(\/[A-Za-z0-9_.@+-]*[A-Za-z0-9_@+-])+$/, {
+    message: '$property must be an absolute path of letters, digits and . _ @ + -, other than /',
+  })
+  root!: string;
+}

@@ -1,0 +1,103 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { withAccess } from './git-access.js';
+import { type GitSource, Remote, type Wanted } from './remote.js';
+import { type GitPhase, trustedGit } from './trusted-git.js';
+
+/** A mirror that has what was wanted, for as long as `use` runs. */
+export interface Mirror {
+  directory: string;
+  /** The commit; null in an empty repository. */
+  commit: string | null;
+  /** The branch, where one was wanted or the remote's HEAD names it. */
+  branch: string | null;
+}
+
+/**
+ * Bare copies of remote repositories on the broker's disk, one for each address and credential. The directory belongs
+ * to one broker process; uses of one mirror follow each other.
+ */
+export class Mirrors {
+  private readonly turns = new Map<string, Promise<unknown>>();
+  private readonly unlocked = new Set<string>();
+
+  constructor(private readonly root: string) {}
+
+  async use<T>(
+    uri: string,
+    wanted: Wanted,
+    source: GitSource,
+    work: (mirror: Mirror) => Promise<T>,
+  ): Promise<T> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([uri, source.credentialName]))
+      .digest('hex');
+    if (source.cache) return this.inTurn(key, () => this.open(uri, wanted, source, `${key}.git`, work));
+    const name = `${key}-${randomUUID()}.git`;
+    try {
+      return await this.open(uri, wanted, source, name, work);
+    } finally {
+      await rm(join(this.root, name), { recursive: true, force: true });
+    }
+  }
+
+  private async open<T>(
+    uri: string,
+    wanted: Wanted,
+    source: GitSource,
+    name: string,
+    work: (mirror: Mirror) => Promise<T>,
+  ): Promise<T> {
+    const directory = join(this.root, name);
+    const phase = await this.make(directory, source.signal);
+    const request = { uri, credential: source.credential, knownHosts: join(this.root, 'known_hosts') };
+    const state = await withAccess(request, async (access) => {
+      const remote = new Remote(uri, directory, source, access);
+      return remote.bring(wanted, phase);
+    });
+    return work({ directory, ...state });
+  }
+
+  /** Makes it where it is not; made apart and moved, so that there is no half of one. */
+  private async make(directory: string, signal: AbortSignal): Promise<GitPhase> {
+    await mkdir(this.root, { recursive: true, mode: 0o700 });
+    if (
+      await stat(directory).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      if (!this.unlocked.has(directory)) await removeLocks(directory);
+      this.unlocked.add(directory);
+      return 'fetch';
+    }
+    const fresh = `${directory}.${randomUUID()}`;
+    await trustedGit({ phase: 'clone', args: ['init', '--quiet', '--bare', '--template=', fresh], signal });
+    // A HEAD of its own would make clones differ by what the mirror was asked before.
+    await trustedGit({
+      phase: 'clone',
+      args: ['symbolic-ref', 'HEAD', 'refs/berth/none'],
+      cwd: fresh,
+      signal,
+    });
+    await rename(fresh, directory);
+    this.unlocked.add(directory);
+    return 'clone';
+  }
+
+  private inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.turns.get(key) ?? Promise.resolve()).then(work, work);
+    this.turns.set(key, turn);
+    const forget = () => void (this.turns.get(key) === turn && this.turns.delete(key));
+    turn.then(forget, forget);
+    return turn;
+  }
+}
+
+/** What a git left that was killed with an earlier broker; nobody else works here. */
+async function removeLocks(directory: string): Promise<void> {
+  const files = await readdir(directory, { recursive: true, withFileTypes: true });
+  const locks = files.filter((file) => file.isFile() && file.name.endsWith('.lock'));
+  await Promise.all(locks.map((file) => rm(join(file.parentPath, file.name), { force: true })));
+}

@@ -1,0 +1,50 @@
+import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { EventService, type EventView } from '../broker/event.service.js';
+import type { Principal } from '../domain/consumer.js';
+import { Anyone } from './access.js';
+import { Describe } from './describe.js';
+import { Event, EventPage, EventQuery, toEvent } from './event.dto.js';
+import { EVENT_STREAM, eventStream, type Message, wantsEventStream } from './event-stream.js';
+import { pageAs } from './page.dto.js';
+import { By, Gone } from './request.js';
+
+@ApiTags('Events')
+@Controller('v1/events')
+@Anyone()
+export class EventsController {
+  constructor(private readonly events: EventService) {}
+
+  @Get()
+  @Describe({
+    summary: 'Read the log',
+    description:
+      'As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and ' +
+      'resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own.',
+    answers: { 200: { 'application/json': EventPage, 'text/event-stream': Event } },
+    query: EventQuery,
+    takes: ['resume'],
+  })
+  async list(
+    @Query() { limit, cursor, ...query }: EventQuery,
+    @Headers() headers: Record<string, string | undefined>,
+    @By() by: Principal,
+    @Gone() signal: AbortSignal,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const filter = { ...query, after: headers['last-event-id'] ?? query.after ?? cursor };
+    if (!wantsEventStream(headers.accept)) {
+      await reply.send(pageAs(await this.events.list({ ...filter, limit }, by), toEvent));
+      return;
+    }
+    await this.events.list({ ...filter, limit: 1 }, by); // a fault is told by the status, before anything is sent
+    await reply
+      .type(EVENT_STREAM)
+      .send(eventStream(messages(this.events.stream(filter, by, signal)), signal));
+  }
+}
+
+async function* messages(events: AsyncIterable<EventView>): AsyncGenerator<Message> {
+  for await (const event of events) yield { id: event.id, event: event.kind, data: toEvent(event) };
+}

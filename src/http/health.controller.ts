@@ -1,0 +1,54 @@
+import { Controller, Get, Header, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { HealthService } from '../broker/health.service.js';
+import type { Principal } from '../domain/consumer.js';
+import { Anyone, Local, Open } from './access.js';
+import { Describe } from './describe.js';
+import { Liveness, Readiness, WhoAmI } from './health.dto.js';
+import { By } from './request.js';
+
+@ApiTags('Service')
+@Controller()
+export class HealthController {
+  constructor(private readonly health: HealthService) {}
+
+  @Get('healthz')
+  @Open()
+  @Describe({ summary: 'Whether the process is alive', answers: { 200: Liveness } })
+  alive(): Liveness {
+    return { status: 'ok' };
+  }
+
+  @Get('readyz')
+  @Open()
+  @Describe({
+    summary: 'Whether it can serve',
+    description: '503 where one of the checks fails.',
+    answers: { 200: Readiness, 503: Readiness },
+  })
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
+    const readiness = await this.health.ready();
+    reply.status(readiness.ready ? 200 : 503);
+    return readiness;
+  }
+
+  @Get('metrics')
+  @Local()
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  @Describe({
+    summary: 'Metrics for Prometheus',
+    description: 'Without a token from the same machine.',
+    answers: { 200: { 'text/plain': 'text' } },
+  })
+  metrics(): Promise<string> {
+    return this.health.metrics();
+  }
+
+  @Get('v1/whoami')
+  @Anyone()
+  @Describe({ summary: 'Whose token this is', answers: { 200: WhoAmI } })
+  async whoami(@By() by: Principal): Promise<WhoAmI> {
+    return { ...by, broker: await this.health.info() };
+  }
+}

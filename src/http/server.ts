@@ -1,0 +1,56 @@
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BrokerError } from '../domain/errors.js';
+import { serveDocs } from './docs.js';
+import { takeJson } from './json-body.js';
+import { PROBLEM_TYPE, toProblem } from './problem.js';
+import { takeRawBodies } from './raw-body.js';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Aborts when the server begins to close, so that held requests and streams end instead of holding it up. */
+    stopping: AbortSignal;
+  }
+}
+
+/** What `NestFactory.create` is given, together with `bodyParser: false`. */
+export function httpAdapter(): FastifyAdapter {
+  return new FastifyAdapter({
+    bodyLimit: 1024 * 1024,
+    routerOptions: { maxParamLength: 4096 },
+    forceCloseConnections: 'idle',
+    // What the router can't read, such as a path with a broken escape, comes before any filter.
+    frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      const problem = toProblem(new BrokerError('malformed', 'The address can not be read.'), request.url);
+      reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+    },
+  });
+}
+
+/** What the service and its tests share, before `app.listen` or `app.init`. */
+export function configureApp(app: NestFastifyApplication): void {
+  const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  endHeldRequests(server);
+  setSecurityHeaders(server);
+  takeJson(server);
+  takeRawBodies(server);
+  serveDocs(app);
+}
+
+function endHeldRequests(server: FastifyInstance): void {
+  const stopping = new AbortController();
+  server.decorate('stopping', stopping.signal);
+  server.addHook('preClose', async () => stopping.abort());
+}
+
+/** The strictest for an API; pages set their own policy of content. */
+function setSecurityHeaders(server: FastifyInstance): void {
+  server.addHook('onRequest', async (_request, reply) => {
+    reply.headers({
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    });
+  });
+}

@@ -1,0 +1,143 @@
+import type { Authorization } from '../domain/authorization.js';
+import type { LeaseObject } from '../domain/lease.js';
+import type { AuthorizationState } from '../domain/state-machine.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+
+export interface AuthorizationRow extends Authorization {
+  /** Tier of the blueprint, and of the object. */
+  tier: string;
+  objectTier: string | null;
+}
+
+export interface AuthorizationFilter extends PageRequest {
+  state?: AuthorizationState;
+  blueprint?: string;
+  consumer?: string;
+}
+
+const SELECT = `SELECT a.id, jsonb_build_object('kind', a.object_kind, 'name', a.object_name) AS object, a.blueprint,
+    a.object_state, a.state, a.requested_by, a.requested_at, a.decided_by, a.decided_at, a.expires_at, a.reason,
+    a.changes, b.tier, coalesce(c.tier, o.tier) AS object_tier
+  FROM authorizations a JOIN blueprints b ON b.name = a.blueprint
+  LEFT JOIN consumers c ON a.object_kind = 'consumer' AND c.name = a.object_name
+  LEFT JOIN blueprints o ON a.object_kind = 'blueprint' AND o.name = a.object_name`;
+
+export class AuthorizationStore {
+  constructor(private readonly db: Queryable) {}
+
+  async get(id: string, { lock = false } = {}): Promise<AuthorizationRow | undefined> {
+    const rows = await this.db.rows<AuthorizationRow>(
+      { text: `${SELECT} WHERE a.id = $1${lock ? ' FOR UPDATE OF a' : ''}` },
+      [id],
+    );
+    return rows[0];
+  }
+
+  async list({
+    limit,
+    cursor,
+    state,
+    blueprint,
+    consumer,
+  }: AuthorizationFilter): Promise<Page<AuthorizationRow>> {
+    const { conditions, values } = where({
+      'a.state': state,
+      'a.blueprint': blueprint,
+      'a.object_name': consumer,
+      'a.object_kind': consumer === undefined ? undefined : 'consumer',
+    });
+    const rows = await this.db.rows<AuthorizationRow>(
+      {
+        text: `${SELECT} WHERE ($1::text IS NULL OR a.id > $1)${conditions} ORDER BY a.id LIMIT ${limit + 1}`,
+      },
+      [keyOfCursor(cursor), ...values],
+    );
+    return pageOf(rows, limit, ({ id }) => id);
+  }
+
+  /**
+   * Makes the object's side what it lists: new edges are requested under the ids given, listed ones active, the others
+   * inactive; decisions stay. Returns the edges that changed.
+   */
+  async setListed(
+    object: LeaseObject,
+    listed: { blueprint: string; id: string }[],
+    by: string,
+  ): Promise<ListedChange[]> {
+    return this.db.rows(
+      {
+        text: `WITH listed AS (SELECT * FROM jsonb_to_recordset($3::jsonb) AS l (blueprint text, id text)),
+          added AS (
+            INSERT INTO authorizations (id, object_kind, object_name, blueprint, requested_by)
+            SELECT id, $1, $2, blueprint, $4 FROM listed
+            ON CONFLICT (object_kind, object_name, blueprint) DO UPDATE SET object_state = 'active', requested_by = $4
+              WHERE authorizations.object_state = 'inactive'
+            RETURNING id, blueprint, state, object_state),
+          dropped AS (
+            UPDATE authorizations SET object_state = 'inactive'
+             WHERE object_kind = $1 AND object_name = $2 AND object_state = 'active'
+               AND blueprint NOT IN (SELECT blueprint FROM listed)
+            RETURNING id, blueprint, state, object_state)
+          SELECT * FROM added UNION ALL SELECT * FROM dropped`,
+      },
+      [object.kind, object.name, JSON.stringify(listed), by],
+    );
+  }
+
+  async decide(
+    id: string,
+    {
+      state,
+      by,
+      reason,
+      expiresInSeconds,
+    }: { state: AuthorizationState; by: string; reason: string | null; expiresInSeconds: number | null },
+  ): Promise<void> {
+    await this.db.rows(
+      {
+        text: `UPDATE authorizations SET state = $2, decided_by = $3, decided_at = now(), reason = $4,
+                      expires_at = now() + make_interval(secs => $5), changes = '{}'
+                WHERE id = $1`,
+      },
+      [id, state, by, reason, expiresInSeconds],
+    );
+  }
+
+  /** A widened blueprint needs new approvals: every authorized edge to it is requested again. Returns their ids. */
+  async supersede(blueprint: string, changes: string[]): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      {
+        text: `UPDATE authorizations SET state = 'requested', requested_at = now(), expires_at = NULL,
+                      changes = $2 WHERE blueprint = $1 AND state IN ('authorized', 'expired') RETURNING id`,
+      },
+      [blueprint, changes],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Marks approvals whose time is up. They were unusable from that moment; this makes it visible. */
+  expire(): Promise<{ id: string; blueprint: string }[]> {
+    return this.db.rows({
+      name: 'expire-authorizations',
+      text: `UPDATE authorizations SET state = 'expired' WHERE state = 'authorized' AND expires_at <= now()
+             RETURNING id, blueprint`,
+    });
+  }
+
+  /** When the next approval's time is up. */
+  async nextExpiry(): Promise<Date | null> {
+    const [row] = await this.db.rows<{ at: Date | null }>({
+      name: 'next-authorization-expiry',
+      text: `SELECT min(expires_at) AS at FROM authorizations WHERE state = 'authorized' AND expires_at IS NOT NULL`,
+    });
+    return row?.at ?? null;
+  }
+}
+
+export interface ListedChange {
+  id: string;
+  blueprint: string;
+  state: AuthorizationState;
+  objectState: 'active' | 'inactive';
+}

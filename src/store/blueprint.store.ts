@@ -1,0 +1,160 @@
+import type { Blueprint } from '../domain/blueprint.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
+
+/** A blueprint with how it fares. */
+export interface BlueprintRow extends Blueprint {
+  /** Builds that failed since the last that did not. */
+  failures: number;
+  /** No build is tried before this time. */
+  retryAt: Date | null;
+  lastFailure: string | null;
+  /** Live resources, and those of them that are free. */
+  live: number;
+  free: number;
+  createdAt: Date;
+}
+
+const COLUMNS = `b.name, b.type, b.tier, b.enabled,
+  jsonb_build_object('resources', b.max_resources, 'leasesPerResource', b.leases_per_resource) AS limits,
+  b.reuse, b.warm, b.max_age_seconds, b.max_uses, b.idle_after_seconds, b.spec`;
+
+const STATUS = `b.failures, b.retry_at, b.last_failure, b.created_at,
+  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed')::int AS live,
+  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean'
+     AND r.leases = 0 AND NOT r.cordoned)::int AS free`;
+
+export class BlueprintStore {
+  constructor(private readonly db: Queryable) {}
+
+  async get(name: string): Promise<BlueprintRow | undefined> {
+    const rows = await this.db.rows<BlueprintRow>(
+      { text: `SELECT ${COLUMNS}, ${STATUS} FROM blueprints b WHERE name = $1` },
+      [name],
+    );
+    return rows[0];
+  }
+
+  async list({ limit, cursor }: PageRequest): Promise<Page<BlueprintRow>> {
+    const rows = await this.db.rows<BlueprintRow>(
+      {
+        text: `SELECT ${COLUMNS}, ${STATUS} FROM blueprints b
+                WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2`,
+      },
+      [keyOfCursor(cursor), limit + 1],
+    );
+    return pageOf(rows, limit, ({ name }) => name);
+  }
+
+  /** Every blueprint as declared. */
+  all(): Promise<Blueprint[]> {
+    return this.db.rows({ text: `SELECT ${COLUMNS} FROM blueprints b ORDER BY name` });
+  }
+
+  /** Writes the blueprint as declared. A changed one may build again at once, whatever failed before. */
+  async put({ limits, ...b }: Blueprint): Promise<void> {
+    await this.db.rows(
+      {
+        text: `INSERT INTO blueprints (name, type, tier, enabled, max_resources, leases_per_resource, reuse, warm,
+                                       max_age_seconds, max_uses, idle_after_seconds, spec)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+               ON CONFLICT (name) DO UPDATE SET
+                 type = EXCLUDED.type, tier = EXCLUDED.tier, max_resources = EXCLUDED.max_resources,
+                 leases_per_resource = EXCLUDED.leases_per_resource, reuse = EXCLUDED.reuse, warm = EXCLUDED.warm,
+                 max_age_seconds = EXCLUDED.max_age_seconds, max_uses = EXCLUDED.max_uses,
+                 idle_after_seconds = EXCLUDED.idle_after_seconds, spec = EXCLUDED.spec,
+                 failures = 0, retry_at = NULL, last_failure = NULL`,
+      },
+      [
+        b.name,
+        b.type,
+        b.tier,
+        b.enabled,
+        limits.resources,
+        limits.leasesPerResource,
+        b.reuse,
+        b.warm,
+        b.maxAgeSeconds,
+        b.maxUses,
+        b.idleAfterSeconds,
+        JSON.stringify(b.spec),
+      ],
+    );
+  }
+
+  async setEnabled(name: string, enabled: boolean): Promise<void> {
+    await this.db.rows({ text: 'UPDATE blueprints SET enabled = $2 WHERE name = $1' }, [name, enabled]);
+  }
+
+  /** Deletes one that has no live resource; says whether it was there and could go. */
+  async remove(name: string): Promise<'removed' | 'in-use' | 'absent'> {
+    const [row] = await this.db.rows<{ used: boolean; needed: boolean }>(
+      {
+        text: `SELECT EXISTS (SELECT FROM resources WHERE blueprint = b.name AND state <> 'destroyed') AS used,
+                      EXISTS (SELECT FROM blueprints w WHERE w.type = 'working-copy' AND w.spec -> 'hosts' ? b.name) AS needed
+                 FROM blueprints b WHERE name = $1 FOR UPDATE`,
+      },
+      [name],
+    );
+    if (!row) return 'absent';
+    if (row.used || row.needed) return 'in-use';
+    await this.db.rows(
+      {
+        text: 'UPDATE leases SET resource_id = NULL WHERE resource_id IN (SELECT id FROM resources WHERE blueprint = $1)',
+      },
+      [name],
+    );
+    await this.db.rows({ text: 'DELETE FROM resources WHERE blueprint = $1' }, [name]);
+    await this.db.rows({ text: 'DELETE FROM blueprints WHERE name = $1' }, [name]);
+    return 'removed';
+  }
+
+  /** Whether it ever had a resource that is still on record. */
+  async hadResources(name: string): Promise<boolean> {
+    return (
+      (await this.db.rows({ text: 'SELECT FROM resources WHERE blueprint = $1 LIMIT 1' }, [name])).length > 0
+    );
+  }
+
+  /** Counts a failed build and puts the next one off: 2 s, doubling, at most 5 min. Returns the failures in a row. */
+  async failed(name: string, message: string): Promise<number> {
+    const [row] = await this.db.rows<{ failures: number }>(
+      {
+        text: `UPDATE blueprints SET failures = failures + 1, last_failure = $2,
+                      retry_at = now() + least(interval '2 s' * power(2, least(failures, 20)), interval '5 min')
+                WHERE name = $1 RETURNING failures`,
+      },
+      [name, message],
+    );
+    return row?.failures ?? 0;
+  }
+
+  async succeeded(name: string): Promise<void> {
+    await this.db.rows(
+      {
+        text: 'UPDATE blueprints SET failures = 0, retry_at = NULL, last_failure = NULL WHERE name = $1 AND failures > 0',
+      },
+      [name],
+    );
+  }
+
+  /** Pools whose blueprints may build again since `failures`; each is told once, because the wait is then over. */
+  async recovered(): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
+    return this.db.rows({
+      name: 'recovered-blueprints',
+      text: `UPDATE blueprints SET retry_at = NULL WHERE retry_at <= now() RETURNING tier, provides AS type`,
+    });
+  }
+
+  /** Pools in which someone waits or less is free than is kept warm. */
+  poolsToServe(): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
+    return this.db.rows({
+      name: 'pools-to-serve',
+      text: `SELECT DISTINCT tier, type FROM leases WHERE state = 'pending'
+             UNION
+             SELECT tier, provides FROM blueprints b WHERE enabled AND warm > 0 AND retry_at IS NULL AND warm >
+               (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND (r.state = 'pending'
+                  OR (r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned)))`,
+    });
+  }
+}

@@ -1,0 +1,133 @@
+import type { Operation } from '../domain/operation.js';
+import type { LeaseState } from '../domain/state-machine.js';
+import type { Queryable } from './database.js';
+import { LEASE_COLUMNS, type LeaseRow } from './lease.store.js';
+import { OPERATION_COLUMNS, type StoredOperation, toOperation } from './operation.store.js';
+import { RESOURCE_COLUMNS, type ResourceRow } from './resource.store.js';
+
+interface Claimed {
+  /** Steps that failed since the last that did not. */
+  attempts: number;
+  /** How far the database's clock, which alone decides expiry, is ahead of this process's, in milliseconds. */
+  clockAheadMs: number;
+}
+
+export type ClaimedLease = LeaseRow & Claimed;
+
+export interface ClaimedResource extends ResourceRow, Claimed {
+  /** State of the host lease that a working copy stands on; null where it is not there yet. */
+  hostLeaseState: LeaseState | null;
+}
+
+export type ClaimedOperation = Operation & Claimed;
+
+export type Claimable = 'leases' | 'resources' | 'operations';
+
+/** How long a claim holds unless it is renewed, in seconds. A dead process's work comes up again after that. */
+export const CLAIM_SECONDS = 15;
+
+/**
+ * Work that is due, taken by one process at a time. A claim clears `due_at`: news that comes during a step sets it
+ * again, and so is never lost.
+ */
+export class ClaimStore {
+  constructor(private readonly db: Queryable) {}
+
+  async leases(claim: string, limit: number): Promise<ClaimedLease[]> {
+    const rows = await this.db.rows<ClaimedLease & { now: Date }>(
+      {
+        name: 'claim-leases',
+        text: `${claimed('leases AS l')} RETURNING ${LEASE_COLUMNS}, l.attempts, clock_timestamp() AS now`,
+      },
+      [claim, limit],
+    );
+    return rows.map(withClock);
+  }
+
+  async resources(claim: string, limit: number): Promise<ClaimedResource[]> {
+    const rows = await this.db.rows<ClaimedResource & { now: Date }>(
+      {
+        name: 'claim-resources',
+        text: `${claimed('resources AS r')} RETURNING ${RESOURCE_COLUMNS}, r.attempts, clock_timestamp() AS now,
+                 (SELECT h.state FROM leases h WHERE h.id = r.host_lease_id) AS host_lease_state`,
+      },
+      [claim, limit],
+    );
+    return rows.map(withClock);
+  }
+
+  async operations(claim: string, limit: number): Promise<ClaimedOperation[]> {
+    const rows = await this.db.rows<StoredOperation & Claimed & { now: Date }>(
+      {
+        name: 'claim-operations',
+        text: `${claimed('operations AS o')} RETURNING ${OPERATION_COLUMNS}, o.attempts, clock_timestamp() AS now`,
+      },
+      [claim, limit],
+    );
+    return rows.map((row) => toOperation(withClock(row)));
+  }
+
+  /** Keeps the claims of steps that are still running. */
+  async renew(table: Claimable, ids: readonly string[], claim: string): Promise<void> {
+    await this.db.rows(
+      {
+        text: `UPDATE ${table} SET claimed_until = now() + interval '${CLAIM_SECONDS} s' WHERE id = ANY ($1) AND claim = $2`,
+      },
+      [ids, claim],
+    );
+  }
+
+  /** Gives a claim back without a change; the next look is at `until`, or when there is news. */
+  async rest(table: Claimable, id: string, claim: string, until: Date | null): Promise<void> {
+    await this.db.rows(
+      {
+        name: `rest-${table}`,
+        text: `UPDATE ${table} SET due_at = least(due_at, $3), claim = NULL, claimed_until = NULL, attempts = 0
+                WHERE id = $1 AND claim = $2`,
+      },
+      [id, claim, until],
+    );
+  }
+
+  /** Gives a claim back after a step that failed; it is tried again after 1 s, doubling, at most 1 min. */
+  async retry(table: Claimable, id: string, claim: string): Promise<void> {
+    await this.db.rows(
+      {
+        name: `retry-${table}`,
+        text: `UPDATE ${table} SET attempts = attempts + 1, claim = NULL, claimed_until = NULL,
+                      due_at = now() + least(interval '1 s' * power(2, least(attempts, 10)), interval '1 min')
+                WHERE id = $1 AND claim = $2`,
+      },
+      [id, claim],
+    );
+  }
+
+  /** Milliseconds until something is due, at most `mostMs`. */
+  async nextDue(mostMs: number): Promise<number> {
+    const [row] = await this.db.rows<{ ms: number | null }>({
+      name: 'next-due',
+      text: `SELECT extract(epoch FROM least(
+          (SELECT min(due_at) FROM leases WHERE due_at IS NOT NULL AND claimed_until IS NULL),
+          (SELECT min(due_at) FROM resources WHERE due_at IS NOT NULL AND claimed_until IS NULL),
+          (SELECT min(due_at) FROM operations WHERE due_at IS NOT NULL AND claimed_until IS NULL),
+          (SELECT min(claimed_until) FROM leases WHERE claimed_until IS NOT NULL),
+          (SELECT min(claimed_until) FROM resources WHERE claimed_until IS NOT NULL),
+          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL),
+          (SELECT min(retry_at) FROM blueprints),
+          (SELECT min(expires_at) FROM authorizations WHERE state = 'authorized')) - clock_timestamp())::float8 * 1000 AS ms`,
+    });
+    return Math.max(0, Math.min(mostMs, row?.ms ?? mostMs));
+  }
+}
+
+function withClock<T extends Claimed & { now: Date }>({ now, ...row }: T): Omit<T, 'now'> & Claimed {
+  return { ...row, clockAheadMs: now.getTime() - Date.now() };
+}
+
+function claimed(table: 'leases AS l' | 'resources AS r' | 'operations AS o'): string {
+  return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL
+     WHERE id = ANY (ARRAY (
+       SELECT id FROM ${table}
+        WHERE (due_at <= now() AND claimed_until IS NULL) OR claimed_until <= now()
+        ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))`;
+}

@@ -1,0 +1,154 @@
+import type { Command, Exit, OutputStream } from '../domain/command.js';
+import type { CommandState } from '../domain/state-machine.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
+
+export interface NewCommand {
+  id: string;
+  leaseId: string;
+  argv: string[];
+  cwd: string | null;
+  env: Record<string, string>;
+  stdin: Buffer | null;
+  timeoutSeconds: number;
+}
+
+/** A piece of a command's output; `seq` orders the pieces of both streams as they came. */
+export interface OutputChunk {
+  seq: number;
+  stream: OutputStream;
+  data: Buffer;
+}
+
+/** A runner is believed for this long after it last said that it is alive, in seconds. */
+export const RUNNER_SECONDS = 15;
+
+const COLUMNS = `id, lease_id, argv, cwd, env, timeout_seconds, state, exit_code, signal, reason, output_bytes, created_at,
+  started_at, ended_at`;
+
+export class CommandStore {
+  constructor(private readonly db: Queryable) {}
+
+  /** Records the command before it starts; false where it is recorded already. */
+  async add(command: NewCommand, runner: string): Promise<boolean> {
+    const { id, leaseId, argv, cwd, env, stdin, timeoutSeconds } = command;
+    const rows = await this.db.rows(
+      {
+        name: 'add-command',
+        text: `WITH added AS (
+            INSERT INTO commands (id, lease_id, argv, cwd, env, stdin, timeout_seconds, state, runner, alive_until, started_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, now() + interval '${RUNNER_SECONDS} s', now())
+            ON CONFLICT (id) DO NOTHING RETURNING id),
+          logged AS (
+            INSERT INTO events (kind, command, lease, resource, consumer)
+            SELECT 'command.running', a.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END
+              FROM added a JOIN leases l ON l.id = $2)
+          SELECT id FROM added`,
+      },
+      [id, leaseId, argv, cwd, JSON.stringify(env), stdin, timeoutSeconds, runner],
+    );
+    return rows.length > 0;
+  }
+
+  async get(id: string): Promise<Command | undefined> {
+    return (
+      await this.db.rows<Command>(
+        { name: 'command', text: `SELECT ${COLUMNS} FROM commands WHERE id = $1` },
+        [id],
+      )
+    )[0];
+  }
+
+  /** Oldest first. */
+  async list(leaseId: string, { limit, cursor }: PageRequest): Promise<Page<Command>> {
+    const rows = await this.db.rows<Command>(
+      {
+        text: `SELECT ${COLUMNS} FROM commands WHERE ($1::text IS NULL OR id > $1) AND lease_id = $2
+                ORDER BY id LIMIT $3`,
+      },
+      [keyOfCursor(cursor), leaseId, limit + 1],
+    );
+    return pageOf(rows, limit, ({ id }) => id);
+  }
+
+  /** Completes the record, unless it is complete. */
+  async ended(id: string, exit: Exit, outputBytes: number): Promise<void> {
+    const state: CommandState = exit.kind;
+    await this.db.rows(
+      {
+        name: 'command-ended',
+        text: `WITH over AS (
+            UPDATE commands SET state = $2, exit_code = $3, signal = $4, reason = $5, output_bytes = $6, ended_at = now(),
+                   alive_until = NULL, stdin = NULL
+             WHERE id = $1 AND state IN ('queued', 'running') RETURNING *)
+          INSERT INTO events (kind, command, lease, resource, consumer, data)
+          SELECT 'command.' || $2, o.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END,
+                 jsonb_strip_nulls(jsonb_build_object('exitCode', o.exit_code, 'signal', o.signal, 'reason', o.reason))
+            FROM over o JOIN leases l ON l.id = o.lease_id`,
+      },
+      [
+        id,
+        state,
+        exit.exitCode ?? null,
+        exit.signal ?? null,
+        'reason' in exit ? (exit.reason ?? null) : null,
+        outputBytes,
+      ],
+    );
+  }
+
+  /** Says that the runner lives, and that the leases whose commands it runs are in use: they do not expire meanwhile, short of the hard maximum of their tier. */
+  async alive(ids: readonly string[]): Promise<void> {
+    await this.db.rows(
+      {
+        name: 'commands-alive',
+        text: `WITH running AS (
+            UPDATE commands SET alive_until = now() + interval '${RUNNER_SECONDS} s'
+             WHERE id = ANY ($1) AND state = 'running' RETURNING lease_id),
+          kept AS (
+            SELECT l.id, least(now() + interval '${RUNNER_SECONDS} s',
+                               l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS until
+              FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id IN (SELECT lease_id FROM running))
+          UPDATE leases l SET expires_at = k.until, due_at = k.until FROM kept k
+           WHERE l.id = k.id AND l.state = 'active' AND l.expires_at < k.until`,
+      },
+      [ids],
+    );
+  }
+
+  /** Closes the records of runners that died. Returns the commands. */
+  async lost(): Promise<{ id: string; leaseId: string }[]> {
+    return this.db.rows({
+      name: 'commands-lost',
+      text: `WITH over AS (
+          UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL, stdin = NULL
+           WHERE state IN ('queued', 'running') AND alive_until < now() RETURNING id, lease_id),
+        logged AS (
+          INSERT INTO events (kind, command, lease, consumer)
+          SELECT 'command.lost', o.id, l.id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END
+            FROM over o JOIN leases l ON l.id = o.lease_id)
+        SELECT id, lease_id FROM over`,
+    });
+  }
+
+  async addOutput(id: string, chunks: readonly OutputChunk[]): Promise<void> {
+    await this.db.rows(
+      {
+        name: 'add-output',
+        text: `INSERT INTO command_output (command_id, seq, stream, data)
+               SELECT $1, seq, stream, data FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS o (seq, stream, data)`,
+      },
+      [id, chunks.map(({ seq }) => seq), chunks.map(({ stream }) => stream), chunks.map(({ data }) => data)],
+    );
+  }
+
+  output(id: string, after: number, limit: number): Promise<OutputChunk[]> {
+    return this.db.rows(
+      {
+        name: 'output',
+        text: 'SELECT seq, stream, data FROM command_output WHERE command_id = $1 AND seq > $2 ORDER BY seq LIMIT $3',
+      },
+      [id, after, limit],
+    );
+  }
+}

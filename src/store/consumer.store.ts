@@ -1,0 +1,63 @@
+import type { Consumer } from '../domain/consumer.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
+
+export interface ConsumerRow extends Consumer {
+  /** Claims that a CI's token must show to be this consumer; null where it has tokens only. */
+  oidc: unknown;
+  createdAt: Date;
+}
+
+const COLUMNS = 'name, kind, tier, blueprints, oidc, declared_by, created_at';
+
+export class ConsumerStore {
+  constructor(private readonly db: Queryable) {}
+
+  async get(name: string): Promise<ConsumerRow | undefined> {
+    const rows = await this.db.rows<ConsumerRow>(
+      { name: 'consumer', text: `SELECT ${COLUMNS} FROM consumers WHERE name = $1` },
+      [name],
+    );
+    return rows[0];
+  }
+
+  async list({ limit, cursor }: PageRequest): Promise<Page<ConsumerRow>> {
+    const rows = await this.db.rows<ConsumerRow>(
+      { text: `SELECT ${COLUMNS} FROM consumers WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2` },
+      [keyOfCursor(cursor), limit + 1],
+    );
+    return pageOf(rows, limit, ({ name }) => name);
+  }
+
+  async put({ name, kind, tier, blueprints, declaredBy, oidc }: Consumer & { oidc: unknown }): Promise<void> {
+    await this.db.rows(
+      {
+        text: `INSERT INTO consumers (name, kind, tier, blueprints, declared_by, oidc) VALUES ($1, $2, $3, $4, $5, $6)
+               ON CONFLICT (name) DO UPDATE SET kind = EXCLUDED.kind, tier = EXCLUDED.tier,
+                 blueprints = EXCLUDED.blueprints, declared_by = EXCLUDED.declared_by, oidc = EXCLUDED.oidc`,
+      },
+      [name, kind, tier, blueprints, declaredBy, oidc === null ? null : JSON.stringify(oidc)],
+    );
+  }
+
+  /** Deletes one that has no live lease, with its tokens and authorizations. */
+  async remove(name: string): Promise<'removed' | 'in-use' | 'absent'> {
+    const [row] = await this.db.rows<{ used: boolean }>(
+      {
+        text: `SELECT EXISTS (SELECT FROM leases WHERE object_kind = 'consumer' AND object_name = c.name
+                                AND state <> 'destroyed') AS used
+                 FROM consumers c WHERE name = $1 FOR UPDATE`,
+      },
+      [name],
+    );
+    if (!row) return 'absent';
+    if (row.used) return 'in-use';
+    await this.db.rows({ text: `DELETE FROM tokens WHERE kind = 'consumer' AND name = $1` }, [name]);
+    await this.db.rows(
+      { text: `DELETE FROM authorizations WHERE object_kind = 'consumer' AND object_name = $1` },
+      [name],
+    );
+    await this.db.rows({ text: 'DELETE FROM consumers WHERE name = $1' }, [name]);
+    return 'removed';
+  }
+}

@@ -1,0 +1,125 @@
+import pg from 'pg';
+import { BrokerError } from '../domain/errors.js';
+
+/** SQL with a name is prepared once a connection and keeps its plan; statements built on the fly have none. */
+export interface Statement {
+  name?: string;
+  text: string;
+}
+
+/** Where SQL can be sent: the pool, or one transaction. */
+export interface Queryable {
+  /** Rows with their columns in camelCase. Timestamps are Dates, bigints are numbers. */
+  rows<T>(statement: Statement, values?: unknown[]): Promise<T[]>;
+}
+
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** The connections to PostgreSQL. Every statement of the broker passes here. */
+export class Database implements Queryable {
+  readonly pool: pg.Pool;
+
+  constructor(readonly url: string) {
+    this.pool = new pg.Pool({
+      connectionString: url,
+      application_name: 'berth',
+      max: 16,
+      types,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      connectionTimeoutMillis: 10_000,
+    });
+    // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
+    this.pool.on('error', () => undefined);
+  }
+
+  rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {
+    return translated(async () => (await this.pool.query({ ...statement, values })).rows.map(camelCased<T>));
+  }
+
+  /** Runs `work` in one transaction; any error rolls all of it back. */
+  async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
+    const client = await translated(() => this.pool.connect());
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work({
+        rows: <R>(statement: Statement, values: unknown[] = []) =>
+          translated(async () => (await client.query({ ...statement, values })).rows.map(camelCased<R>)),
+      });
+      await translated(() => client.query('COMMIT'));
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((cause: Error) => {
+        broken = cause;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** The clock that alone decides expiry. */
+  async now(): Promise<Date> {
+    return one(await this.rows<{ now: Date }>({ name: 'now', text: 'SELECT now()' })).now;
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+/** The one row of an answer that can't have another number of them. */
+export function one<T>(rows: T[]): T {
+  if (rows.length !== 1) throw new Error(`Expected one row, got ${rows.length}.`);
+  return rows[0] as T;
+}
+
+const names = new Map<string, string>();
+
+function camelCased<T>(row: Record<string, unknown>): T {
+  const result: Record<string, unknown> = {};
+  for (const key in row) {
+    let name = names.get(key);
+    if (name === undefined) {
+      name = key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+      names.set(key, name);
+    }
+    result[name] = row[key];
+  }
+  return result as T;
+}
+
+/** SQLSTATE classes of a server that can't be reached or is going down: 08 connection, 57P shutdown, 53 resources. */
+const UNAVAILABLE = /^(08|57P|53)/;
+
+async function translated<T>(query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (isUnavailable(error)) {
+      throw new BrokerError('unavailable', 'The database does not answer; try again soon.', { cause: error });
+    }
+    throw error;
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : '';
+  return (
+    UNAVAILABLE.test(code) || /^E[A-Z]+$/.test(code) || (!code && /connection|timeout/i.test(error.message))
+  );
+}
+
+/** Whether the database refused a second holder of a unique key, such as a slot lock. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === '23505' &&
+    (constraint === undefined || error.constraint === constraint)
+  );
+}

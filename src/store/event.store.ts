@@ -1,0 +1,109 @@
+import { BrokerError } from '../domain/errors.js';
+import type { Queryable } from './database.js';
+import type { Page } from './page.js';
+
+/** What an event can be about. */
+export interface EventSubjects {
+  lease?: string;
+  resource?: string;
+  blueprint?: string;
+  consumer?: string;
+  authorization?: string;
+  command?: string;
+  operation?: string;
+}
+
+/** One transition or decision, as it is written. */
+export interface NewEvent extends EventSubjects {
+  /** `noun.what-happened`, such as `lease.active`. */
+  kind: string;
+  /** Who did it; absent: the broker by itself. */
+  principal?: string;
+  data?: Record<string, unknown>;
+}
+
+export interface Event extends NewEvent {
+  /** Opaque and resumable: all that comes after it in the log is newer. */
+  id: string;
+  at: Date;
+  data: Record<string, unknown>;
+}
+
+export interface EventFilter {
+  after?: string;
+  limit: number;
+  lease?: string;
+  resource?: string;
+  blueprint?: string;
+  consumer?: string;
+}
+
+/** The only log, and the audit trail. */
+export class EventStore {
+  constructor(private readonly db: Queryable) {}
+
+  /** Writes them in order, in one statement. */
+  async record(events: readonly NewEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    await this.db.rows(RECORD, [JSON.stringify(events)]);
+  }
+
+  /** What comes after `after`, oldest first. Transactions still open are waited for, so no later page can hold an earlier event. */
+  async list({ after, limit, lease, resource, blueprint, consumer }: EventFilter): Promise<Page<Event>> {
+    const [xid, seq] = parseId(after);
+    const filters = { lease, resource, blueprint, consumer };
+    const given = Object.entries(filters).filter(([, value]) => value !== undefined);
+    const conditions = given.map(([column], index) => ` AND ${column} = $${index + 4}`).join('');
+    const rows = await this.db.rows<Record<string, unknown> & { xid: string; seq: number }>(
+      {
+        text: `SELECT xid::text, seq, at, kind, lease, resource, blueprint, consumer, "authorization", command, operation,
+                      principal, data
+                 FROM events
+                WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())${conditions}
+                ORDER BY xid, seq LIMIT $3`,
+      },
+      [xid, seq, limit, ...given.map(([, value]) => value)],
+    );
+    const items = rows.map(toEvent);
+    return { items, nextCursor: items.at(-1)?.id ?? after ?? null };
+  }
+
+  /** Id of the newest event that `list` would show, to follow from now on. */
+  async latest(): Promise<string> {
+    const [row] = await this.db.rows<{ xid: string; seq: number }>({
+      text: `SELECT xid::text, seq FROM events WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+              ORDER BY xid DESC, seq DESC LIMIT 1`,
+    });
+    return row ? `${row.xid}-${row.seq}` : '0-0';
+  }
+}
+
+const RECORD = {
+  name: 'record-events',
+  text: `INSERT INTO events (kind, lease, resource, blueprint, consumer, "authorization", command, operation, principal, data)
+         SELECT kind, lease, resource, blueprint, consumer, "authorization", command, operation, principal, coalesce(data, '{}')
+           FROM jsonb_to_recordset($1::jsonb)
+                AS e (kind text, lease text, resource text, blueprint text, consumer text, "authorization" text,
+                      command text, operation text, principal text, data jsonb)`,
+};
+
+function toEvent({ xid, seq, at, kind, data, ...subjects }: Record<string, unknown>): Event {
+  const present = Object.fromEntries(Object.entries(subjects).filter(([, value]) => value !== null));
+  return {
+    id: `${xid}-${seq}`,
+    at: at as Date,
+    kind: kind as string,
+    ...present,
+    data: data as Record<string, unknown>,
+  };
+}
+
+function parseId(id: string | undefined): [string, number] {
+  if (id === undefined) return ['0', 0];
+  const match = /^(\d{1,19})-(\d{1,15})$/.exec(id);
+  if (!match) {
+    const errors = [{ path: 'after', message: 'must be the id of an event' }];
+    throw new BrokerError('malformed', 'That is not the id of an event.', { errors });
+  }
+  return [match[1] as string, Number(match[2])];
+}

@@ -1,0 +1,117 @@
+import type { Principal, Role } from '../domain/consumer.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
+
+export interface Person {
+  name: string;
+  roles: Role[];
+  createdAt: Date;
+}
+
+export interface TokenOwner {
+  kind: 'person' | 'consumer';
+  name: string;
+}
+
+export interface TokenRow {
+  id: string;
+  createdAt: Date;
+  lastUsedAt: Date | null;
+}
+
+/** Who may call: people, and the tokens of people and consumers. Tokens are stored as hashes. */
+export class IdentityStore {
+  constructor(private readonly db: Queryable) {}
+
+  /** Whose token has this hash; notes its use at most once a minute, so that reading costs no write. */
+  async principal(hash: Buffer): Promise<Principal | undefined> {
+    const [row] = await this.db.rows<{
+      id: string;
+      kind: 'person' | 'consumer';
+      name: string;
+      roles: Role[] | null;
+      stale: boolean;
+    }>(
+      {
+        name: 'principal',
+        text: `SELECT t.id, t.kind, t.name, p.roles,
+                      t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 min' AS stale
+                 FROM tokens t LEFT JOIN people p ON t.kind = 'person' AND p.name = t.name
+                WHERE t.hash = $1 AND t.revoked_at IS NULL`,
+      },
+      [hash],
+    );
+    if (!row) return undefined;
+    if (row.stale)
+      await this.db.rows({ text: 'UPDATE tokens SET last_used_at = now() WHERE id = $1' }, [row.id]);
+    return row.kind === 'person'
+      ? { kind: 'person', name: row.name, roles: row.roles ?? [] }
+      : { kind: 'consumer', name: row.name };
+  }
+
+  async person(name: string): Promise<Person | undefined> {
+    return (
+      await this.db.rows<Person>({ text: 'SELECT name, roles, created_at FROM people WHERE name = $1' }, [
+        name,
+      ])
+    )[0];
+  }
+
+  async people({ limit, cursor }: PageRequest): Promise<Page<Person>> {
+    const rows = await this.db.rows<Person>(
+      {
+        text: 'SELECT name, roles, created_at FROM people WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2',
+      },
+      [keyOfCursor(cursor), limit + 1],
+    );
+    return pageOf(rows, limit, ({ name }) => name);
+  }
+
+  /** Returns whether the person is new. */
+  async putPerson(name: string, roles: Role[]): Promise<boolean> {
+    const [row] = await this.db.rows<{ created: boolean }>(
+      {
+        text: `INSERT INTO people (name, roles) VALUES ($1, $2)
+               ON CONFLICT (name) DO UPDATE SET roles = EXCLUDED.roles RETURNING xmax = 0 AS created`,
+      },
+      [name, JSON.stringify(roles)],
+    );
+    return row?.created ?? false;
+  }
+
+  async removePerson(name: string): Promise<boolean> {
+    await this.db.rows({ text: `DELETE FROM tokens WHERE kind = 'person' AND name = $1` }, [name]);
+    return (
+      (await this.db.rows({ text: 'DELETE FROM people WHERE name = $1 RETURNING name' }, [name])).length > 0
+    );
+  }
+
+  /** Adds a token; one of the same id or hash is there already and stays. */
+  async addToken(id: string, owner: TokenOwner, hash: Buffer): Promise<void> {
+    await this.db.rows(
+      { text: 'INSERT INTO tokens (id, kind, name, hash) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING' },
+      [id, owner.kind, owner.name, hash],
+    );
+  }
+
+  tokens({ kind, name }: TokenOwner): Promise<TokenRow[]> {
+    return this.db.rows(
+      {
+        text: `SELECT id, created_at, last_used_at FROM tokens
+                WHERE kind = $1 AND name = $2 AND revoked_at IS NULL ORDER BY id`,
+      },
+      [kind, name],
+    );
+  }
+
+  async revokeToken({ kind, name }: TokenOwner, id: string): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        text: `UPDATE tokens SET revoked_at = now()
+                WHERE id = $1 AND kind = $2 AND name = $3 AND revoked_at IS NULL RETURNING id`,
+      },
+      [id, kind, name],
+    );
+    return rows.length > 0;
+  }
+}

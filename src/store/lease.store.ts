@@ -1,0 +1,259 @@
+import type { EndedReason, Lease } from '../domain/lease.js';
+import type { LeaseState } from '../domain/state-machine.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+import type { Pool } from './turn.store.js';
+
+/** A lease with what its holder may see beside it. */
+export interface LeaseRow extends Lease {
+  /** How the holder reaches the resource; null before it is active. */
+  access: Record<string, unknown> | null;
+  /** Place among those that wait for the same pool, from 1; null unless it waits. */
+  position: number | null;
+  /** Running seconds left by the database's clock; null where it does not expire. */
+  expiresInSeconds: number | null;
+}
+
+export interface LeaseFilter extends PageRequest {
+  state?: LeaseState;
+  consumer?: string;
+  blueprint?: string;
+  resource?: string;
+  tier?: string;
+  type?: string;
+}
+
+/** What ended, and what that touched. */
+export interface Ended {
+  id: string;
+  state: LeaseState;
+  tier: string;
+  type: 'host' | 'working-copy';
+  resourceId: string | null;
+  forResource: string | null;
+}
+
+export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.for_resource,
+  l.tier, l.type, l.state, l.allowed, l.attributes, l.priority, l.seq, l.ttl_seconds, l.env, l.note, l.blueprint,
+  l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
+  l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
+
+const VISIBLE = `SELECT ${LEASE_COLUMNS},
+    ceil(extract(epoch FROM l.expires_at - now()))::int AS expires_in_seconds,
+    CASE WHEN l.state = 'pending' THEN (
+      SELECT count(*) FROM leases w WHERE w.state = 'pending' AND w.tier = l.tier AND w.type = l.type
+         AND (w.priority > l.priority OR (w.priority = l.priority AND w.seq <= l.seq)))::int END AS position
+  FROM leases l`;
+
+export class LeaseStore {
+  constructor(private readonly db: Queryable) {}
+
+  async get(id: string): Promise<LeaseRow | undefined> {
+    return (await this.db.rows<LeaseRow>({ name: 'lease', text: `${VISIBLE} WHERE l.id = $1` }, [id]))[0];
+  }
+
+  /** Newest first. */
+  async list({ limit, cursor, consumer, resource, ...filters }: LeaseFilter): Promise<Page<LeaseRow>> {
+    const { conditions, values } = where({
+      'l.state': filters.state,
+      'l.tier': filters.tier,
+      'l.type': filters.type,
+      'l.blueprint': filters.blueprint,
+      'l.resource_id': resource,
+      'l.object_name': consumer,
+      'l.object_kind': consumer === undefined ? undefined : 'consumer',
+    });
+    const rows = await this.db.rows<LeaseRow>(
+      {
+        text: `${VISIBLE} WHERE ($1::text IS NULL OR l.id < $1)${conditions} ORDER BY l.id DESC LIMIT ${limit + 1}`,
+      },
+      [keyOfCursor(cursor), ...values],
+    );
+    return pageOf(rows, limit, ({ id }) => id);
+  }
+
+  /** Sets the life left of an active lease, never past `maxTtlSeconds` from its activation; undefined where it is not active any more. */
+  async renew(id: string, ttlSeconds: number, maxTtlSeconds: number): Promise<LeaseRow | undefined> {
+    const rows = await this.db.rows(
+      {
+        name: 'renew-lease',
+        text: `UPDATE leases SET due_at = expiry, expires_at = expiry
+                 FROM (SELECT least(now() + make_interval(secs => $2), active_at + make_interval(secs => $3)) AS expiry
+                         FROM leases WHERE id = $1) e
+                WHERE id = $1 AND state = 'active' AND expires_at > now() RETURNING id`,
+      },
+      [id, ttlSeconds, maxTtlSeconds],
+    );
+    return rows.length > 0 ? this.get(id) : undefined;
+  }
+
+  /**
+   * Notes that something is about to be done through the lease, so that its resource is not clean any more. False where
+   * the lease is over, expired, or held under another fence.
+   */
+  async use(id: string, fence: number): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'use-lease',
+        text: `UPDATE leases SET used = true
+                WHERE id = $1 AND fence = $2 AND state = 'active' AND (expires_at IS NULL OR expires_at > now())
+                RETURNING id`,
+      },
+      [id, fence],
+    );
+    return rows.length > 0;
+  }
+
+  /**
+   * Ends leases that are not over yet, all in one statement with its events. One through which nothing was done is
+   * destroyed at once and its place is free; the others wait for their access to be cut. `onlyExpired` spares those
+   * that were renewed meanwhile.
+   */
+  async end(
+    ids: readonly string[],
+    { to, ended, detail = null, by = null, onlyExpired = false }: EndOptions,
+  ): Promise<Ended[]> {
+    return this.db.rows(END, [
+      ids,
+      to,
+      ended,
+      detail === null ? null : JSON.stringify(detail),
+      by,
+      onlyExpired,
+    ]);
+  }
+
+  /** Makes an activated lease active, its life beginning now; false where it or its claim is gone. */
+  async activated(id: string, claim: string, access: Record<string, unknown>): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'lease-activated',
+        text: `WITH active AS (
+            UPDATE leases SET state = 'active', access = $3, waiting = NULL, active_at = now(), claim = NULL,
+                   claimed_until = NULL, attempts = 0, expires_at = now() + make_interval(secs => ttl_seconds),
+                   due_at = now() + make_interval(secs => ttl_seconds)
+             WHERE id = $1 AND state = 'acquired' AND claim = $2 RETURNING *),
+          wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM active))
+          INSERT INTO events (kind, lease, resource, blueprint, consumer, data)
+          SELECT 'lease.active', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END,
+                 jsonb_build_object('from', 'acquired', 'fence', fence) FROM active RETURNING lease`,
+      },
+      [id, claim, JSON.stringify(access)],
+    );
+    return rows.length > 0;
+  }
+
+  /** Destroys a lease that is over and frees its place; the resource is dirty if anything was done on it. */
+  async destroyed(id: string): Promise<Pool | undefined> {
+    const [row] = await this.db.rows<Pool>(
+      {
+        name: 'lease-destroyed',
+        text: `WITH over AS (
+            UPDATE leases SET state = 'destroyed', destroyed_at = now(), due_at = NULL, claim = NULL, claimed_until = NULL
+             WHERE id = $1 AND state IN ('released', 'broken') RETURNING *),
+          freed AS (
+            UPDATE resources r SET leases = r.leases - 1, due_at = now(), last_used_at = now(),
+                   hygiene = CASE WHEN o.used AND r.hygiene = 'clean' THEN 'dirty' ELSE r.hygiene END
+              FROM over o WHERE r.id = o.resource_id),
+          wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over)),
+          logged AS (
+            INSERT INTO events (kind, lease, resource, blueprint, consumer)
+            SELECT 'lease.destroyed', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END
+              FROM over)
+          SELECT tier, type FROM over`,
+      },
+      [id],
+    );
+    return row;
+  }
+
+  /** Ids of the live leases on a resource. */
+  async liveOn(resourceId: string): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      { text: `SELECT id FROM leases WHERE resource_id = $1 AND state <> 'destroyed'` },
+      [resourceId],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Leases that hold through this edge: the object's own on the blueprint, or those on its resources that stand on it. */
+  async holdingThrough(object: { kind: string; name: string }, blueprint: string): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      {
+        text: `SELECT l.id FROM leases l
+                WHERE l.state IN ('acquired', 'active') AND l.object_kind = $1 AND l.object_name = $2 AND l.blueprint = $3
+                  AND l.object_kind = 'consumer'
+               UNION ALL
+               SELECT l.id FROM leases l JOIN resources r ON r.id = l.resource_id JOIN leases h ON h.id = r.host_lease_id
+                WHERE l.state IN ('acquired', 'active') AND $1 = 'blueprint' AND r.blueprint = $2 AND h.blueprint = $3`,
+      },
+      [object.kind, object.name, blueprint],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** Gives an acquired lease back to the queue: its resource died, or is not fit, before it was active. */
+  async requeue(ids: readonly string[], reason: string): Promise<Ended[]> {
+    return this.db.rows(
+      {
+        text: `WITH back AS (
+            UPDATE leases l SET state = 'pending', waiting = 'queued', resource_id = NULL, slot = NULL, fence = NULL,
+                   blueprint = NULL, acquired_at = NULL, due_at = NULL, used = false
+              FROM (SELECT id, resource_id FROM leases WHERE id = ANY ($1) AND state = 'acquired' FOR UPDATE) o
+             WHERE l.id = o.id RETURNING l.*, o.resource_id AS held),
+          freed AS (
+            UPDATE resources r SET leases = r.leases - n, due_at = now(), hygiene = 'dirty'
+              FROM (SELECT held, count(*)::int AS n FROM back GROUP BY held) b WHERE r.id = b.held),
+          logged AS (
+            INSERT INTO events (kind, lease, resource, consumer, data)
+            SELECT 'lease.pending', id, held, CASE object_kind WHEN 'consumer' THEN object_name END,
+                   jsonb_build_object('from', 'acquired', 'reason', $2::text) FROM back)
+          SELECT id, state, tier, type, resource_id, for_resource FROM back`,
+      },
+      [ids, reason],
+    );
+  }
+}
+
+export interface EndOptions {
+  to: 'released' | 'broken';
+  ended: EndedReason;
+  detail?: Record<string, unknown> | null;
+  /** Who ended it; null: the broker by itself. */
+  by?: string | null;
+  onlyExpired?: boolean;
+}
+
+/**
+ * A claim stays: whoever runs a step of the lease gives it back when the step has ended, and only then is the access
+ * cut. What was never used has no step running.
+ *
+ * A place freed here needs a look by the reconciler only where its blueprint retires or renews its resources; on the
+ * others nothing is left to do, and the next turn finds them free.
+ */
+const END = {
+  name: 'end-leases',
+  text: `WITH over AS (
+      UPDATE leases SET ended = $3, ended_detail = $4, ended_at = now(), waiting = NULL, attempts = 0,
+             state = CASE WHEN used THEN $2 ELSE 'destroyed' END,
+             due_at = CASE WHEN used THEN now() END,
+             destroyed_at = CASE WHEN used THEN NULL ELSE now() END
+       WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') AND (NOT $6 OR expires_at <= now())
+      RETURNING *),
+    freed AS (
+      UPDATE resources r SET leases = r.leases - o.n, last_used_at = now(),
+             due_at = CASE WHEN r.state <> 'active' OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
+                             OR b.idle_after_seconds IS NOT NULL THEN now() ELSE r.due_at END
+        FROM (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' AND resource_id IS NOT NULL
+               GROUP BY resource_id) o, blueprints b
+       WHERE r.id = o.resource_id AND b.name = r.blueprint),
+    wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over)),
+    logged AS (
+      INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
+      SELECT kind, id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, $5,
+             jsonb_build_object('reason', $3::text) || coalesce($4::jsonb, '{}')
+        FROM over, LATERAL (SELECT 'lease.' || $2 AS kind, 1 AS step
+                            UNION ALL SELECT 'lease.destroyed', 2 WHERE state = 'destroyed') k
+       ORDER BY id, step)
+    SELECT id, state, tier, type, resource_id, for_resource FROM over`,
+};

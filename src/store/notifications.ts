@@ -1,0 +1,84 @@
+import pg from 'pg';
+
+const CHANNEL = 'berth';
+/** NOTIFY carries at most 8,000 bytes. */
+const MOST_BYTES = 7_500;
+const RECONNECT_MS = 500;
+
+/**
+ * News between the processes on one database, by LISTEN and NOTIFY on a connection of its own. It shortens waits and
+ * nothing rests on it: what is lost while a connection is down is found by the slow timers. Sent after the commit and
+ * gathered, because a NOTIFY inside a transaction takes a lock of the whole server.
+ */
+export class Notifications {
+  private client: pg.Client | undefined;
+  private pending = new Set<string>();
+  private sending = false;
+  private stopped = false;
+  private reconnect: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly url: string,
+    private readonly sender: string,
+    private readonly receive: (topics: string[]) => void,
+  ) {}
+
+  async start(): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url, application_name: 'berth notifications' });
+    client.on('error', () => this.lost(client));
+    client.on('end', () => this.lost(client));
+    client.on('notification', ({ payload }) => {
+      const [sender, ...topics] = (payload ?? '').split(' ');
+      if (sender !== this.sender) this.receive(topics);
+    });
+    await client.connect();
+    await client.query(`LISTEN ${CHANNEL}`);
+    this.client = client;
+  }
+
+  send(topics: Iterable<string>): void {
+    for (const topic of topics) this.pending.add(topic);
+    void this.flush();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.reconnect);
+    await this.client?.end();
+  }
+
+  /** One message at a time: what comes meanwhile goes into the next. */
+  private async flush(): Promise<void> {
+    if (this.sending || !this.client) return;
+    this.sending = true;
+    try {
+      while (this.pending.size > 0 && this.client) {
+        let payload = this.sender;
+        for (const topic of this.pending) {
+          if (payload.length + topic.length >= MOST_BYTES) break;
+          payload += ` ${topic}`;
+          this.pending.delete(topic);
+        }
+        await this.client.query({
+          name: 'notify',
+          text: 'SELECT pg_notify($1, $2)',
+          values: [CHANNEL, payload],
+        });
+      }
+    } catch {
+      this.pending.clear();
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  private lost(client: pg.Client): void {
+    if (this.client !== client && this.client !== undefined) return;
+    this.client = undefined;
+    clearTimeout(this.reconnect);
+    if (this.stopped) return;
+    this.reconnect = setTimeout(() => {
+      this.start().catch(() => this.lost(client));
+    }, RECONNECT_MS);
+  }
+}

@@ -1,0 +1,185 @@
+import type { Machine } from '../domain/machine.js';
+import type { LiveHost } from '../domain/machine-findings.js';
+import type { Resource } from '../domain/resource.js';
+import type { Hygiene, ResourceState } from '../domain/state-machine.js';
+import type { Queryable } from './database.js';
+import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+
+export interface ResourceRow extends Resource {
+  /** Leases on it now. */
+  leases: number;
+}
+
+export interface ResourceFilter extends PageRequest {
+  state?: ResourceState;
+  hygiene?: Hygiene;
+  blueprint?: string;
+  tier?: string;
+  type?: string;
+}
+
+export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.slot, r.place, r.machine, r.host_lease_id,
+  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.last_consumer, r.reason,
+  r.created_at, r.active_at, r.last_used_at, r.ended_at`;
+
+/** A change of one resource by the step that claimed it. Absent fields stay. */
+export interface ResourceChange {
+  state?: ResourceState;
+  hygiene?: Hygiene;
+  handle?: Record<string, unknown>;
+  verified?: Record<string, unknown>;
+  reason?: string | null;
+}
+
+export class ResourceStore {
+  constructor(private readonly db: Queryable) {}
+
+  async get(id: string): Promise<ResourceRow | undefined> {
+    const rows = await this.db.rows<ResourceRow>(
+      { name: 'resource', text: `SELECT ${RESOURCE_COLUMNS} FROM resources r WHERE id = $1` },
+      [id],
+    );
+    return rows[0];
+  }
+
+  /** Newest first. */
+  async list({ limit, cursor, ...filters }: ResourceFilter): Promise<Page<ResourceRow>> {
+    const { conditions, values } = where({
+      'r.state': filters.state,
+      'r.hygiene': filters.hygiene,
+      'r.blueprint': filters.blueprint,
+      'r.tier': filters.tier,
+      'r.type': filters.type,
+    });
+    const rows = await this.db.rows<ResourceRow>(
+      {
+        text: `SELECT ${RESOURCE_COLUMNS} FROM resources r
+                WHERE ($1::text IS NULL OR id < $1)${conditions} ORDER BY id DESC LIMIT ${limit + 1}`,
+      },
+      [keyOfCursor(cursor), ...values],
+    );
+    return pageOf(rows, limit, ({ id }) => id);
+  }
+
+  /** Live hosts with the machines that they are on. */
+  liveHosts(): Promise<LiveHost[]> {
+    return this.db.rows({
+      text: `SELECT r.id, r.blueprint, r.tier, b.type, r.machine FROM resources r JOIN blueprints b ON b.name = r.blueprint
+              WHERE r.type = 'host' AND r.state <> 'destroyed' AND r.machine IS NOT NULL`,
+    });
+  }
+
+  /**
+   * Saves the result of a claimed step with its event, and gives the claim back; false where the state or the claim has
+   * changed meanwhile, and then nothing is saved.
+   */
+  async save(id: string, from: ResourceState, claim: string, change: ResourceChange): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'save-resource',
+        text: `WITH saved AS (
+            UPDATE resources SET
+                   state = coalesce($4, state), hygiene = coalesce($5, hygiene), handle = coalesce($6, handle),
+                   verified = coalesce($7, verified), reason = coalesce($8, reason),
+                   active_at = CASE WHEN $4 = 'active' THEN now() ELSE active_at END,
+                   ended_at = CASE WHEN $4 IN ('released', 'broken') THEN now() ELSE ended_at END,
+                   due_at = CASE WHEN $4 = 'destroyed' THEN NULL ELSE now() END,
+                   claim = NULL, claimed_until = NULL, attempts = 0
+             WHERE id = $1 AND state = $2 AND claim = $3 RETURNING *),
+          logged AS (
+            INSERT INTO events (kind, resource, blueprint, data)
+            SELECT CASE WHEN $4 IS NULL THEN 'resource.' || $5 ELSE 'resource.' || $4 END, id, blueprint,
+                   jsonb_strip_nulls(jsonb_build_object('from', $2::text, 'reason', $8::text))
+              FROM saved WHERE $4 IS NOT NULL OR $5 IS NOT NULL)
+          SELECT id FROM saved`,
+      },
+      [
+        id,
+        from,
+        claim,
+        change.state ?? null,
+        change.hygiene ?? null,
+        json(change.handle),
+        json(change.verified),
+        change.reason ?? null,
+      ],
+    );
+    return rows.length > 0;
+  }
+
+  /** Takes resources out of service: broken or released, from any live state. Their leases are the caller's to end. */
+  async retire(
+    ids: readonly string[],
+    to: 'released' | 'broken',
+    reason: string,
+    by: string | null,
+  ): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      {
+        text: `WITH over AS (
+            UPDATE resources SET state = $2, reason = $3, ended_at = now(), due_at = now()
+             WHERE id = ANY ($1) AND state IN ('pending', 'active') RETURNING *),
+          logged AS (
+            INSERT INTO events (kind, resource, blueprint, principal, data)
+            SELECT 'resource.' || $2, id, blueprint, $4, jsonb_build_object('reason', $3::text) FROM over)
+          SELECT id FROM over`,
+      },
+      [ids, to, reason, by],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  async setCordoned(id: string, cordoned: boolean): Promise<void> {
+    await this.db.rows({ text: 'UPDATE resources SET cordoned = $2, due_at = now() WHERE id = $1' }, [
+      id,
+      cordoned,
+    ]);
+  }
+
+  /** Writes down which machine it is on, and locks that machine where `key` is given: it can't be two resources. */
+  async setMachine(id: string, machine: Machine, key: string | null): Promise<void> {
+    await this.db.rows({ text: 'UPDATE resources SET machine = $2, machine_key = $3 WHERE id = $1' }, [
+      id,
+      JSON.stringify(machine),
+      key,
+    ]);
+  }
+
+  /** Says that cleaning begins, keeping the claim; false where the resource is not there to clean any more. */
+  async cleaning(id: string, claim: string): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'resource-cleaning',
+        text: `UPDATE resources SET hygiene = 'cleaning'
+                WHERE id = $1 AND claim = $2 AND state = 'active' AND leases = 0 AND hygiene IN ('dirty', 'cleaning') RETURNING id`,
+      },
+      [id, claim],
+    );
+    return rows.length > 0;
+  }
+
+  async setContents(id: string, contents: Record<string, string>): Promise<void> {
+    await this.db.rows({ text: 'UPDATE resources SET contents = $2 WHERE id = $1' }, [
+      id,
+      JSON.stringify(contents),
+    ]);
+  }
+
+  /** Whether the resource is beyond what its blueprint keeps warm. */
+  async isSurplus(id: string): Promise<boolean> {
+    const [row] = await this.db.rows<{ surplus: boolean }>(
+      {
+        name: 'resource-surplus',
+        text: `SELECT (SELECT count(*) FROM resources f WHERE f.blueprint = b.name AND f.state = 'active' AND f.hygiene = 'clean'
+                         AND f.leases = 0 AND NOT f.cordoned) > b.warm AS surplus
+                 FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.id = $1`,
+      },
+      [id],
+    );
+    return row?.surplus ?? false;
+  }
+}
+
+function json(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}

@@ -1,0 +1,179 @@
+import 'reflect-metadata';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CredentialSource } from '../../src/drivers/credentials.js';
+import { DriverError, type ResourceView } from '../../src/drivers/driver.js';
+import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
+import { describeDriverContract, leaseOn, shell, unhurried } from '../contract/driver-contract.js';
+import { freePort, type Sshd, startSshd } from '../support/sshd.js';
+
+const BROKER = 'broker-of-the-test';
+
+describeDriverContract('ssh-host', async () => {
+  const sshd = await startSshd();
+  const driver = new SshHostDriver({ credentials: keyOf(sshd) });
+  return {
+    driver,
+    resource: resourceOn(sshd),
+    leaseOf: leaseOn,
+    tearDown: async () => {
+      driver.close();
+      await sshd.stop();
+    },
+  };
+});
+
+describe('ssh-host', () => {
+  let sshd: Sshd;
+  let driver: SshHostDriver;
+  let resource: ResourceView;
+
+  beforeAll(async () => {
+    sshd = await startSshd();
+    driver = new SshHostDriver({ credentials: keyOf(sshd) });
+    const asked = resourceOn(sshd);
+    resource = { ...asked, handle: (await driver.build(asked, unhurried())).handle };
+  });
+
+  afterAll(async () => {
+    driver?.close();
+    await sshd?.stop();
+  });
+
+  it('says who the machine is', async () => {
+    const { machine } = await driver.build(resource, unhurried());
+    expect(machine).toMatchObject({ hostKey: sshd.hostKey, address: '127.0.0.1' });
+    const { endpoints } = await driver.health(resource.blueprint, unhurried());
+    expect(endpoints).toEqual([
+      { name: 'one', machine, version: expect.stringMatching(/^SSH-2\.0-OpenSSH/) },
+    ]);
+    expect(driver.places(resource.blueprint.spec)).toEqual(['one']);
+  });
+
+  it('keeps two leases of one machine apart', async () => {
+    const [first, second] = [leaseOn(resource), leaseOn(resource)];
+    await shell(driver, first, 'echo first > here; sleep 1000 > /dev/null 2>&1 &');
+    await shell(driver, second, 'echo second > here; sleep 1000 > /dev/null 2>&1 & echo $! > pid');
+    await driver.cut(first, unhurried());
+    const left = await shell(driver, second, 'cat here; kill -0 $(cat pid) && echo alive; ls ../..');
+    expect(left.stdout.toString()).toBe(`second\nalive\nbroker\n${second.id}\n`);
+    await driver.cut(second, unhurried());
+  });
+
+  it('runs more commands at a time than one connection has sessions', async () => {
+    const lease = leaseOn(resource);
+    const runs = Array.from({ length: 25 }, (_, i) => shell(driver, lease, `echo ${i}`));
+    const said = (await Promise.all(runs)).map(({ stdout }) => stdout.toString().trim());
+    expect(said).toEqual(Array.from({ length: 25 }, (_, i) => String(i)));
+  });
+
+  it('finds processes that left session, group, parent and environment, or lowered their mark', async () => {
+    const lease = leaseOn(resource);
+    const hide = 'env -i setsid sh -c "sleep 7531 & sleep 7531" > /dev/null 2>&1 < /dev/null &';
+    await shell(driver, lease, `${hide} (ulimit -w 5; ${hide} )`);
+    await driver.cut(lease, unhurried());
+    const look = 'cat /proc/[0-9]*/cmdline 2> /dev/null | tr "\\0" " "';
+    const { stdout } = await shell(driver, leaseOn(resource), look);
+    expect(stdout.toString()).not.toContain('sleep 7531');
+  });
+
+  it('does not wait for a background process that holds the output and says nothing', async () => {
+    const lease = leaseOn(resource);
+    const { exit, stdout } = await shell(driver, lease, 'sleep 1000 & echo done', { timeoutSeconds: 30 });
+    expect([exit, stdout.toString()]).toEqual([{ kind: 'exited', exitCode: 0 }, 'done\n']);
+    await driver.cut(lease, unhurried());
+  });
+
+  it('shows no environment of a lease in a command line', async () => {
+    const env = { SECRET: 'not-for-others-7' };
+    const { stdout } = await shell(driver, leaseOn(resource), 'cat /proc/[0-9]*/cmdline 2> /dev/null', {
+      env,
+    });
+    expect(stdout.toString()).not.toContain(env.SECRET);
+  });
+
+  it('leaves nothing behind whose modes forbid its removal', async () => {
+    const lease = leaseOn(resource);
+    await shell(driver, lease, 'mkdir -p a/b; touch a/b/c; chmod 0 a/b a; ln -s /etc "$HOME/etc"');
+    const { checked } = await driver.clean(resource, unhurried());
+    expect(checked).toContain('no directory of an earlier lease');
+  });
+
+  it('is not clean where its label was changed', async () => {
+    await shell(driver, leaseOn(resource), 'echo mine > ../../broker');
+    await expect(driver.clean(resource, unhurried())).rejects.toMatchObject({ code: 'not-clean' });
+    expect((await driver.verify(resource, unhurried())).differences).toHaveLength(1);
+    await driver.build(resource, unhurried());
+  });
+
+  it('says that the disk is full', async () => {
+    const lease = leaseOn(resource);
+    await shell(driver, lease, 'mount -t tmpfs -o size=64k none .');
+    const content = Readable.from([Buffer.alloc(1 << 20)]);
+    const written = await driver
+      .files(lease)
+      .write('big', content, unhurried())
+      .catch((fault: unknown) => fault);
+    await shell(driver, lease, 'd=$PWD; cd / && umount "$d"');
+    expect(written).toMatchObject({ code: 'disk-full', temporary: false });
+    await driver.cut(lease, unhurried());
+  });
+
+  it('calls a command lost whose connection dropped, and works again after', async () => {
+    const lease = leaseOn(resource);
+    const running = shell(driver, lease, 'echo begun; sleep 1000', { timeoutSeconds: 60 });
+    const [{ exit }] = await Promise.all([running, begun(lease, () => sshd.halt())]);
+    expect(exit).toMatchObject({ kind: 'lost', reason: expect.stringContaining('one') });
+    await expect(driver.verify(resource, unhurried())).rejects.toMatchObject({
+      code: 'unreachable',
+      temporary: true,
+    });
+    await sshd.resume();
+    await driver.cut(lease, unhurried());
+    expect((await shell(driver, leaseOn(resource), 'echo back')).stdout.toString()).toBe('back\n');
+  });
+
+  it('calls a machine unreachable where nobody listens', async () => {
+    const elsewhere = resourceOn({ ...sshd, port: await freePort() });
+    const fault = await driver.build(elsewhere, unhurried()).catch((thrown: unknown) => thrown);
+    expect(fault).toBeInstanceOf(DriverError);
+    expect(fault).toMatchObject({ code: 'unreachable', temporary: true });
+  });
+
+  it('is refused with a key that the machine does not know', async () => {
+    const other = await startSshd();
+    const stranger = new SshHostDriver({ credentials: keyOf(other) });
+    await expect(stranger.build(resourceOn(sshd), unhurried())).rejects.toMatchObject({
+      code: 'refused',
+      temporary: false,
+    });
+    await other.stop();
+  });
+
+  it('never connects to a machine whose host key has changed', async () => {
+    await sshd.changeHostKey();
+    await expect(driver.verify(resource, unhurried())).rejects.toMatchObject({
+      code: 'host-key-changed',
+      temporary: false,
+    });
+  });
+
+  /** Waits until the lease's command has begun to sleep, then acts. */
+  async function begun(lease: { id: string }, act: () => Promise<void>): Promise<void> {
+    const seen = 'cat /proc/[0-9]*/environ 2> /dev/null | tr "\\0" "\\n"';
+    for (;;) {
+      const { stdout } = await shell(driver, leaseOn(resource), seen);
+      if (stdout.toString().includes(`BERTH_LEASE=${lease.id}\n`)) return act();
+    }
+  }
+});
+
+function keyOf(sshd: Sshd): CredentialSource {
+  return { get: async () => ({ kind: 'ssh-key', secret: sshd.privateKey }) };
+}
+
+function resourceOn({ address, port, hostKey, user, root }: Sshd): ResourceView {
+  const spec = { hosts: [{ name: 'one', address, port, hostKey }], user, credential: 'key', root };
+  const blueprint = { name: 'machines', type: 'ssh-host' as const, tier: 'low', spec };
+  return { id: 'res_ssh', broker: BROKER, blueprint, place: 'one', handle: {}, hostLease: null };
+}

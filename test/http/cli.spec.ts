@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startWorld, until, type World } from './world.js';
+
+const BERTH = fileURLToPath(new URL('../../bin/berth.mjs', import.meta.url));
+const home = mkdtempSync(join(tmpdir(), 'berth-cli-'));
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(async () => {
+  rmSync(home, { recursive: true });
+  await world?.close();
+});
+
+function start(args: string[], env: Record<string, string> = {}) {
+  const { PATH = '' } = process.env;
+  const own = { PATH, HOME: home, BERTH_URL: world.url, BERTH_TOKEN: world.tokens.step, ...env };
+  return spawn(process.execPath, [BERTH, ...args], {
+    cwd: home,
+    env: own,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function berth(args: string[], env?: Record<string, string>) {
+  const child = start(args, env);
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ]);
+  return { code, stdout, stderr };
+}
+
+describe('the exit code', () => {
+  it.each<[code: number, args: string[], env: Record<string, string>]>([
+    [0, ['whoami'], {}],
+    [64, ['nonsense'], {}],
+    [64, ['release'], {}],
+    [64, ['whoami'], { BERTH_URL: 'nonsense' }],
+    [69, ['whoami'], { BERTH_URL: 'http://127.0.0.1:1' }],
+    [77, ['whoami'], { BERTH_TOKEN: 'nonsense' }],
+    [77, ['blueprints', 'list'], {}],
+    [1, ['leases', 'get', 'lease_7'], {}],
+  ])('is %d of %j with %j', async (code, args, env) => {
+    expect(await berth(args, env)).toMatchObject({ code });
+  });
+
+  it('is 75 where the lease still waits', async () => {
+    const { code, stderr } = await berth(['lease', '--wait', '1s'], { BERTH_TOKEN: world.tokens.other });
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('awaiting-authorization') });
+  });
+});
+
+describe('berth run', () => {
+  const releasedOf = async (note: string) => {
+    const { items } = (await world.call('GET /v1/leases?consumer=step&limit=500')).body;
+    return items.find((lease: { note: string | null }) => lease.note === note)?.ended;
+  };
+
+  it('ends with the command’s code and releases the lease', async () => {
+    const { code, stdout } = await berth(['run', '--note', 'good', '--', 'echo', 'hi']);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'hi\n' });
+    expect(await berth(['run', '--', 'exit', '7'])).toMatchObject({ code: 7 });
+    expect(await releasedOf('good')).toBe('released');
+  });
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('releases the lease on %s', async (signal, code) => {
+    const child = start(['run', '--note', signal, '--', 'sleep', '60']);
+    await until(
+      async () => (await world.call('GET /v1/leases?state=active&limit=500')).body.items,
+      (leases) => leases.some(({ note }: { note: string | null }) => note === signal),
+    );
+    child.kill(signal);
+    const [ended] = await once(child, 'close');
+    expect(ended).toBe(code);
+    expect(await releasedOf(signal)).toBe('released');
+  });
+});
+
+describe('--json', () => {
+  it.each([
+    [['blueprints', 'list']],
+    [['leases', 'list']],
+    [['resources']],
+    [['authorizations']],
+    [['consumers']],
+    [['operations']],
+    [['isolation']],
+    [['whoami']],
+  ])('is JSON for %j', async (args) => {
+    const { code, stdout } = await berth([...args, '--json'], { BERTH_TOKEN: world.tokens.admin });
+    expect(code).toBe(0);
+    expect(() => JSON.parse(stdout)).not.toThrow();
+  });
+});

@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import Dockerode from 'dockerode';
+import { makeDemoImage } from '../../src/demo/image.js';
+
+const SOCKET = 'unix:///var/run/docker.sock';
+
+/** Address of the engine that tests may use; undefined where none answers. */
+export async function testEngine(): Promise<string | undefined> {
+  const address = process.env.BERTH_TEST_DOCKER ?? SOCKET;
+  return client(address)
+    .ping()
+    .then(
+      () => address,
+      () => undefined,
+    );
+}
+
+/** A client of its own for tests to look at the engine past the driver. */
+export function client(address: string): Dockerode {
+  return new Dockerode({ socketPath: address.replace('unix://', '') });
+}
+
+/** Id of a small image with a shell and git: made on first use, and again when what it is made of changes. */
+export async function testImage(address: string): Promise<string> {
+  const hash = createHash('sha256').update(await readFile('src/demo/image.ts'));
+  for (const program of ['/bin/busybox', '/usr/bin/git']) {
+    const made = await stat(program).catch(() => undefined);
+    hash.update(`${program} ${made?.size} ${made?.mtimeMs}\n`);
+  }
+  return makeDemoImage(client(address), `berth-test:${hash.digest('hex').slice(0, 12)}`, () => undefined);
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort, listening, type Sshd, startSshd } from './sshd.js';
+
+const run = promisify(execFile);
+
+/** One commit of a declared history, on the tip of its branch. */
+export interface Commit {
+  branch: string;
+  files: Record<string, string | { mode: '100755' | '120000'; content: string }>;
+  /** Branch that this one starts from, at its first commit. */
+  from?: string;
+  tag?: string;
+  /** Full name of a further ref to it, such as `refs/pull/1/head`. */
+  ref?: string;
+}
+
+export interface GitServer {
+  /** The sshd that serves the same repositories, to its key only. */
+  sshd: Sshd;
+  /** Makes the bare repository, or adds to it. @returns the id of each commit */
+  commit(name: string, history: Commit[]): Promise<string[]>;
+  /** Address by transport. */
+  uri(name: string, transport: 'git' | 'ssh' | 'file'): string;
+  stop(): Promise<void>;
+}
+
+/** Bare repositories behind `git daemon` and behind sshd, both on loopback. */
+export async function startGitServer(): Promise<GitServer> {
+  const root = await mkdtemp(join(tmpdir(), 'berth-git-'));
+  const sshd = await startSshd();
+  const port = await freePort();
+  const daemon = await startDaemon(root, port);
+  const path = (name: string) => join(root, `${name}.git`);
+  return {
+    sshd,
+    commit: async (name, history) => {
+      await git(['init', '--quiet', '--bare', '--initial-branch=main', path(name)]);
+      return write(path(name), history);
+    },
+    uri: (name, transport) => {
+      if (transport === 'file') return path(name);
+      if (transport === 'git') return `git://127.0.0.1:${port}/${name}.git`;
+      return `ssh://${sshd.user}@${sshd.address}:${sshd.port}${path(name)}`;
+    },
+    stop: async () => {
+      await end(daemon);
+      await sshd.stop();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startDaemon(root: string, port: number): Promise<ChildProcess> {
+  // Not through `git`, which would stand between us and the daemon when it is to be ended.
+  const program = join((await git(['--exec-path'])).trim(), 'git-daemon');
+  const args = ['--export-all', '--listen=127.0.0.1', `--port=${port}`, `--base-path=${root}`, root];
+  const daemon = spawn(program, args, { stdio: 'ignore' });
+  await Promise.race([
+    listening(port),
+    new Promise((_resolve, reject) => {
+      daemon.once('error', reject);
+      daemon.once('exit', () => reject(new Error('git daemon ended before it listened.')));
+    }),
+  ]);
+  return daemon;
+}
+
+async function end(daemon: ChildProcess): Promise<void> {
+  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  daemon.kill('SIGKILL');
+  await ended;
+}
+
+async function write(repository: string, history: Commit[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const commit of history) {
+    const { branch, tag, ref } = commit;
+    const id = await importCommit(repository, commit);
+    for (const name of [`refs/heads/${branch}`, tag && `refs/tags/${tag}`, ref]) {
+      if (name) await git(['--git-dir', repository, 'update-ref', name, id]);
+    }
+    ids.push(id);
+  }
+  return ids;
+}
+
+async function importCommit(repository: string, { branch, from, files }: Commit): Promise<string> {
+  const tip = async (name: string) =>
+    (
+      await git(['--git-dir', repository, 'for-each-ref', '--format=%(objectname)', `refs/heads/${name}`])
+    ).trim();
+  const parent = (await tip(branch)) || (from ? await tip(from) : '');
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`;
+  const changes = Object.entries(files).map(([path, file]) => {
+    const { mode, content } = typeof file === 'string' ? { mode: '100644', content: file } : file;
+    return `M ${mode} inline ${path}\n${data(content)}`;
+  });
+  const stream = [
+    'commit refs/berth/import\nmark :1\ncommitter Test <test@localhost> 1700000000 +0000\n',
+    data(`On ${branch}`),
+    parent ? `from ${parent}\n` : '',
+    ...changes,
+    '\nget-mark :1\n',
+  ].join('');
+  await git(['--git-dir', repository, 'update-ref', '-d', 'refs/berth/import']);
+  const id = (await git(['--git-dir', repository, 'fast-import', '--quiet', '--force'], stream)).trim();
+  await git(['--git-dir', repository, 'update-ref', '-d', 'refs/berth/import']);
+  return id;
+}
+
+/** The tests' own git, which reads nobody's configuration. */
+export async function git(args: string[], input = ''): Promise<string> {
+  const env = { PATH: process.env.PATH, GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' };
+  const running = run('git', args, { env, maxBuffer: 1 << 26 });
+  // Most of git reads no stdin and may have ended by now.
+  running.child.stdin?.on('error', () => undefined).end(input);
+  return (await running).stdout;
+}

@@ -1,0 +1,236 @@
+import type { Authorization } from '../../../src/domain/authorization.js';
+import { type Blueprint, PROVIDES, type ResourceType, type Reuse } from '../../../src/domain/blueprint.js';
+import type { Isolation } from '../../../src/domain/isolation.js';
+import type { Lease, LeaseObject } from '../../../src/domain/lease.js';
+import type { Machine } from '../../../src/domain/machine.js';
+import { objectKey } from '../../../src/domain/queue.js';
+import type { Resource } from '../../../src/domain/resource.js';
+import { blueprint, consumer, copies, NOON } from '../builders.js';
+import { Reality } from './reality.js';
+
+/** The facts in which one history differs from another before anything happens. */
+export interface Setup {
+  hosts: Kind;
+  copies: Kind;
+  fourEyes: boolean;
+  /** All edges that may be approved are from the start. */
+  approved: boolean;
+  /** Whether the hosts of both tiers are on one machine. */
+  oneMachine: boolean;
+  policy: 'low' | 'high';
+}
+
+interface Kind {
+  reuse: Reuse;
+  resources: number;
+  leasesPerResource: number;
+  warm: number;
+  maxUses: number | null;
+  idleAfterSeconds: number | null;
+}
+
+export type ModelResource = Omit<
+  Resource,
+  'place' | 'machine' | 'handle' | 'verified' | 'contents' | 'endedAt'
+> & {
+  /** The lease for which it is reclaimed. */
+  reclaimedFor: string | null;
+  /** Used since it was clean last. */
+  used: boolean;
+  /** Who held it so far. */
+  holders: string[];
+};
+
+export type ModelLease = Pick<
+  Lease,
+  | 'id'
+  | 'object'
+  | 'forResource'
+  | 'tier'
+  | 'type'
+  | 'state'
+  | 'allowed'
+  | 'priority'
+  | 'seq'
+  | 'blueprint'
+  | 'resourceId'
+  | 'slot'
+  | 'fence'
+  | 'used'
+  | 'ended'
+  | 'expiresAt'
+> & { waiting: string | null };
+
+/** An authorization that remembers how wide the blueprint was when it was approved. */
+export type ModelEdge = Authorization & { approvedVersion: number | null };
+
+export interface ModelBlueprint extends Blueprint {
+  /** Grows with every change that widens it. */
+  version: number;
+  failures: number;
+  retryAt: Date;
+}
+
+export const TIERS = ['low', 'high'] as const;
+export const TYPES: readonly ResourceType[] = ['host', 'working-copy'];
+export const BROKER: Machine = { bootId: 'broker' };
+
+/** The rows of a small installation and what is really there. Two tiers; in each hosts, copies on them and three consumers. */
+export class World {
+  now = NOON;
+  readonly reality = new Reality();
+  readonly blueprints = new Map<string, ModelBlueprint>();
+  readonly consumers: { name: string; tier: string }[] = [];
+  readonly edges: ModelEdge[] = [];
+  readonly resources: ModelResource[] = [];
+  readonly leases: ModelLease[] = [];
+  readonly isolation: Isolation;
+  private count = 0;
+
+  constructor(readonly setup: Setup) {
+    this.isolation = { policy: setup.policy, waivers: [] };
+    for (const tier of TIERS) {
+      const hosts = [`${tier}-hosts`, `${tier}-spares`];
+      this.declare(blueprint({ name: `${tier}-hosts`, tier, ...kind(setup.hosts) }));
+      this.declare(blueprint({ name: `${tier}-spares`, tier, ...kind({ ...setup.hosts, resources: 1 }) }));
+      const alone = kind({ ...setup.copies, leasesPerResource: 1 });
+      this.declare(copies({ name: `${tier}-copies`, tier, spec: { hosts }, ...alone }));
+      for (const host of hosts) this.ask({ kind: 'blueprint', name: `${tier}-copies` }, host);
+      // One has the name of a blueprint, so that taking one for the other would show.
+      for (const name of [`${tier}-a`, `${tier}-b`, `${tier}-copies`]) {
+        this.consumers.push({ name, tier });
+        this.ask(consumer(name), `${tier}-hosts`);
+        this.ask(consumer(name), `${tier}-copies`);
+      }
+    }
+    this.ask(consumer('low-a'), 'high-hosts');
+  }
+
+  id(prefix: string): string {
+    this.count += 1;
+    return `${prefix}_${this.count}`;
+  }
+
+  blueprint(name: string): ModelBlueprint {
+    return this.blueprints.get(name) as ModelBlueprint;
+  }
+
+  resource(id: string | null): ModelResource | undefined {
+    return this.resources.find((resource) => resource.id === id);
+  }
+
+  lease(id: string | null): ModelLease | undefined {
+    return this.leases.find((lease) => lease.id === id);
+  }
+
+  tierOf({ kind, name }: LeaseObject): string {
+    if (kind === 'blueprint') return this.blueprint(name).tier;
+    return this.consumers.find((one) => one.name === name)?.tier as string;
+  }
+
+  /** Leases that hold a place of it: until they are destroyed, their processes may be there. */
+  holding({ id }: Pick<ModelResource, 'id'>): ModelLease[] {
+    return this.leases.filter((lease) => lease.resourceId === id && lease.state !== 'destroyed');
+  }
+
+  liveOf(blueprintName: string): ModelResource[] {
+    return this.resources.filter((one) => one.blueprint === blueprintName && one.state !== 'destroyed');
+  }
+
+  edge(object: LeaseObject, blueprintName: string): ModelEdge | undefined {
+    const key = objectKey(object);
+    return this.edges.find((edge) => objectKey(edge.object) === key && edge.blueprint === blueprintName);
+  }
+
+  /** The blueprints that the object lists now. */
+  listedBy(object: LeaseObject): string[] {
+    const key = objectKey(object);
+    return this.edges
+      .filter((edge) => objectKey(edge.object) === key && edge.objectState === 'active')
+      .map((edge) => edge.blueprint);
+  }
+
+  machineOf(blueprintName: string): Machine {
+    return { bootId: this.setup.oneMachine ? 'one' : this.blueprint(blueprintName).tier };
+  }
+
+  request(
+    facts: Pick<ModelLease, 'object' | 'tier' | 'type' | 'allowed' | 'priority' | 'forResource'>,
+  ): ModelLease {
+    const lease: ModelLease = {
+      id: this.id('lease'),
+      state: 'pending',
+      seq: this.count,
+      blueprint: null,
+      resourceId: null,
+      slot: null,
+      fence: null,
+      used: false,
+      ended: null,
+      expiresAt: null,
+      waiting: null,
+      ...facts,
+    };
+    this.leases.push(lease);
+    return lease;
+  }
+
+  build(blueprintName: string, slot: number, builtFor: string | null): void {
+    const { type, tier } = this.blueprint(blueprintName);
+    this.resources.push({
+      id: this.id('res'),
+      type: PROVIDES[type],
+      blueprint: blueprintName,
+      tier,
+      state: 'pending',
+      hygiene: 'clean',
+      slot,
+      hostLeaseId: null,
+      builtFor,
+      reclaimedFor: null,
+      uses: 0,
+      fence: 0,
+      cordoned: false,
+      lastConsumer: null,
+      reason: null,
+      createdAt: this.now,
+      activeAt: null,
+      lastUsedAt: null,
+      used: false,
+      holders: [],
+    });
+  }
+
+  private declare(declared: Blueprint): void {
+    this.blueprints.set(declared.name, { ...declared, version: 1, failures: 0, retryAt: this.now });
+  }
+
+  private ask(object: LeaseObject, blueprintName: string): void {
+    const approved = this.setup.approved && this.tierOf(object) === this.blueprint(blueprintName).tier;
+    this.edges.push({
+      id: this.id('auth'),
+      object,
+      blueprint: blueprintName,
+      objectState: 'active',
+      state: approved ? 'authorized' : 'requested',
+      requestedBy: 'dev',
+      requestedAt: this.now,
+      decidedBy: approved ? 'root' : null,
+      decidedAt: approved ? this.now : null,
+      expiresAt: null,
+      reason: null,
+      changes: [],
+      approvedVersion: approved ? 1 : null,
+    });
+  }
+}
+
+function kind({ resources, leasesPerResource, reuse, warm, ...rest }: Kind): Partial<Blueprint> {
+  const places = reuse === 'none' ? 1 : leasesPerResource;
+  return {
+    ...rest,
+    reuse,
+    warm: Math.min(warm, resources),
+    limits: { resources, leasesPerResource: places },
+  };
+}

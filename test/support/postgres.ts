@@ -1,0 +1,38 @@
+import pg from 'pg';
+
+export interface TestDatabase {
+  readonly url: string;
+  /** Drops it, and ends the connections that are still open on it. */
+  drop(): Promise<void>;
+}
+
+let made = 0;
+
+/** A migrated, empty database of the caller's own, on the server that the whole run shares: about 50 ms. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const template = new URL(process.env.BERTH_TEST_TEMPLATE_URL!);
+  const source = template.pathname.slice(1);
+  made += 1;
+  const name = `${source}_${process.pid}_${made}`;
+  await onServer(template, `CREATE DATABASE ${name} TEMPLATE ${source}`);
+  return {
+    url: onDatabase(template, name),
+    drop: () => onServer(template, `DROP DATABASE ${name} WITH (FORCE)`),
+  };
+}
+
+async function onServer(template: URL, sql: string): Promise<void> {
+  const client = new pg.Client(onDatabase(template, 'postgres'));
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
+
+function onDatabase(server: URL, name: string): string {
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}

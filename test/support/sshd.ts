@@ -1,0 +1,151 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export interface Sshd {
+  address: string;
+  port: number;
+  /** `ssh-ed25519 AAAA…`, as a blueprint pins it; changes with `changeHostKey`. */
+  hostKey: string;
+  /** The one key that may log in. */
+  privateKey: string;
+  user: string;
+  /** An empty directory for the hosts' resources, gone with `stop`. */
+  root: string;
+  /** Ends the daemon and every session of its, as a crash of the machine would; `resume` starts it on the same port. */
+  halt(): Promise<void>;
+  resume(): Promise<void>;
+  /** Takes effect for connections made after. */
+  changeHostKey(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A real sshd on loopback, with keys of its own, that lets in the user who runs the tests and nobody else. */
+export async function startSshd(): Promise<Sshd> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-sshd-'));
+  const root = join(directory, 'root');
+  await mkdir(root);
+  // Where it separates privileges, sshd insists on this directory; packages leave its making to the service.
+  await mkdir('/run/sshd', { recursive: true, mode: 0o755 }).catch(() => undefined);
+  await makeKey(join(directory, 'client'));
+  await makeKey(join(directory, 'host'));
+  await writeFile(join(directory, 'authorized_keys'), await readFile(join(directory, 'client.pub')), {
+    mode: 0o600,
+  });
+  const port = await freePort();
+  await writeFile(join(directory, 'sshd_config'), config(directory, port));
+  const publicKey = async () =>
+    (await readFile(join(directory, 'host.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
+
+  let daemon = await start(directory, port);
+  const sshd: Sshd = {
+    address: '127.0.0.1',
+    port,
+    hostKey: await publicKey(),
+    privateKey: await readFile(join(directory, 'client'), 'utf8'),
+    user: userInfo().username,
+    root,
+    halt: () => end(daemon),
+    resume: async () => {
+      daemon = await start(directory, port);
+    },
+    changeHostKey: async () => {
+      await end(daemon);
+      await rm(join(directory, 'host'));
+      await makeKey(join(directory, 'host'));
+      daemon = await start(directory, port);
+      sshd.hostKey = await publicKey();
+    },
+    stop: async () => {
+      await end(daemon);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+  return sshd;
+}
+
+function config(directory: string, port: number): string {
+  return `${[
+    `Port ${port}`,
+    'ListenAddress 127.0.0.1',
+    `HostKey ${join(directory, 'host')}`,
+    `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
+    'PasswordAuthentication no',
+    'KbdInteractiveAuthentication no',
+    'PermitRootLogin prohibit-password',
+    'UsePAM no',
+    'StrictModes no',
+    // Else bash runs what the developer keeps in ~/.bashrc for each command: 200 ms with pyenv.
+    `SetEnv HOME=${directory}`,
+    'PidFile none',
+    'PrintMotd no',
+  ].join('\n')}\n`;
+}
+
+async function makeKey(path: string): Promise<void> {
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', path]);
+  await chmod(path, 0o600);
+}
+
+async function start(directory: string, port: number): Promise<ChildProcess> {
+  const daemon = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', join(directory, 'sshd_config')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    daemon.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('Server listening')) resolve();
+    });
+    daemon.once('error', reject);
+    daemon.once('exit', () => reject(new Error(`sshd on port ${port} ended: ${said}`)));
+  });
+  return daemon;
+}
+
+/** Sessions are children of the daemon, in process groups of their own: each is ended by its id. */
+async function end(daemon: ChildProcess): Promise<void> {
+  if (daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const ended = new Promise((resolve) => daemon.once('exit', resolve));
+  const sessions = await run('ps', ['-o', 'pid=', '--ppid', String(daemon.pid)]).catch(() => ({
+    stdout: '',
+  }));
+  daemon.kill('SIGKILL');
+  for (const pid of sessions.stdout.split('\n').map(Number).filter(Boolean)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended between.
+    }
+  }
+  await ended;
+}
+
+/** A port of loopback that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('No free port.');
+  return address.port;
+}
+
+/** Resolves once something listens on the port. */
+export async function listening(port: number): Promise<void> {
+  for (;;) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (open) return;
+    await new Promise(setImmediate);
+  }
+}
