@@ -15,7 +15,8 @@ export function check<T extends object>(
   const errors = validateSync(instance, {
     whitelist: true,
     forbidNonWhitelisted: true,
-    forbidUnknownValues: true,
+    // A class without any field, such as the spec of a local-host, is not unknown.
+    forbidUnknownValues: false,
   });
   const faults = errors.flatMap((error) => faultsOf(error, path));
   return faults.length === 0 ? { value: instance, faults: [] } : { value: undefined, faults };

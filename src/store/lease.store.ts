@@ -1,6 +1,7 @@
 import type { EndedReason, Lease } from '../domain/lease.js';
 import type { LeaseState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
+import { wakeOperations } from './operation.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
 import type { Pool } from './turn.store.js';
 
@@ -133,7 +134,8 @@ export class LeaseStore {
                    claimed_until = NULL, attempts = 0, expires_at = now() + make_interval(secs => ttl_seconds),
                    due_at = now() + make_interval(secs => ttl_seconds)
              WHERE id = $1 AND state = 'acquired' AND claim = $2 RETURNING *),
-          wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM active))
+          wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM active)),
+          tell AS (${wakeOperations('active')})
           INSERT INTO events (kind, lease, resource, blueprint, consumer, data)
           SELECT 'lease.active', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END,
                  jsonb_build_object('from', 'acquired', 'fence', fence) FROM active RETURNING lease`,
@@ -248,6 +250,7 @@ const END = {
                GROUP BY resource_id) o, blueprints b
        WHERE r.id = o.resource_id AND b.name = r.blueprint),
     wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over)),
+    tell AS (${wakeOperations('over')}),
     logged AS (
       INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
       SELECT kind, id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, $5,

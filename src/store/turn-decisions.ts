@@ -4,6 +4,7 @@ import { objectKey } from '../domain/queue.js';
 import { LEASE, move } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
 import { EventStore, type NewEvent } from './event.store.js';
+import { wakeOperations } from './operation.store.js';
 import type { NewLease, Turn } from './turn.store.js';
 
 /** What a turn did, for those that wait for it. */
@@ -363,7 +364,8 @@ const REJECT = {
              ended_at = now(), destroyed_at = now(), waiting = NULL
         FROM unnest($1::text[], $2::text[], $3::text[]) AS w (id, ended, message)
        WHERE l.id = w.id AND l.state = 'pending' RETURNING l.*),
-    wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over))
+    wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over)),
+    tell AS (${wakeOperations('over')})
     INSERT INTO events (kind, lease, consumer, data)
     SELECT 'lease.broken', id, CASE object_kind WHEN 'consumer' THEN object_name END, ended_detail FROM over`,
 };

@@ -1,0 +1,66 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { createDataSource } from '../../ormconfig.js';
+import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.js';
+import { onPostgres } from './report.js';
+
+/** No bench takes longer; one that hangs is ended. */
+const LIMIT_SECONDS = 60;
+
+/** A server of the bench's own, with durable commits as it comes. */
+export interface Server {
+  /** Address of a new database; migrated unless it is to be `empty`. */
+  database(name: string, empty?: 'empty'): Promise<string>;
+}
+
+/** Runs one bench on a fresh PostgreSQL, and leaves nothing behind: not when it fails, hangs or is interrupted. */
+export async function runBench(name: string, measure: (server: Server) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), `berth-bench-${name}-`));
+  await chmod(dataDir, 0o711); // the server may have to run as another user
+  const postgres = await startEmbeddedPostgres({ dataDir, holder: `bench ${name}`, log: () => undefined });
+  const cleanUp = async () => {
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  const give = (reason: string) => async () => {
+    console.error(`${name}: ${reason}.`);
+    await cleanUp();
+    process.exit(1);
+  };
+  setTimeout(give(`not done after ${LIMIT_SECONDS} s`), LIMIT_SECONDS * 1000).unref();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, give('interrupted'));
+  try {
+    onPostgres(await versionOf(postgres.url));
+    await measure({ database: (database, empty) => createDatabase(postgres.url, database, empty) });
+  } finally {
+    await cleanUp();
+  }
+}
+
+async function createDatabase(server: string, name: string, empty?: 'empty'): Promise<string> {
+  await query(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  if (!empty) {
+    const migrations = await createDataSource(url.href).initialize();
+    await migrations.runMigrations();
+    await migrations.destroy();
+  }
+  return url.href;
+}
+
+async function versionOf(server: string): Promise<string> {
+  return (await query(server, 'SHOW server_version')).rows[0].server_version;
+}
+
+async function query(url: string, sql: string): Promise<pg.QueryResult> {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger, type Runner, run, runMigrations, type TaskList } from 'graphile-worker';
+import pg from 'pg';
+import { newId } from '../../src/broker/ids.js';
+import { type Load, load } from './measure.js';
+import { CONSUMERS } from './pool.js';
+
+/** Something to be as fast as. */
+export interface Reference {
+  measure(callers: number, milliseconds: number): Promise<Load>;
+  close(): Promise<void>;
+}
+
+/**
+ * A statement to take a host and one to give it back, written by hand, prepared, and sent by each caller for itself. It
+ * does less than ours: nobody is authorized, nobody queues, and there is no audit trail.
+ */
+export function preparedStatements(url: string): Reference {
+  const connections = new pg.Pool({ connectionString: url, max: 64 });
+  return {
+    measure: (callers, milliseconds) =>
+      load(callers, milliseconds, async (caller) => {
+        const id = newId('lease');
+        const consumer = CONSUMERS[caller % CONSUMERS.length];
+        const { rowCount } = await connections.query({ ...ACQUIRE, values: [id, consumer] });
+        if (rowCount !== 1) throw new Error('No host was free.');
+        await connections.query({ ...RELEASE, values: [id] });
+      }),
+    close: () => connections.end(),
+  };
+}
+
+const ACQUIRE = {
+  name: 'acquire',
+  text: `WITH host AS (
+      UPDATE resources SET leases = 1, fence = fence + 1, uses = uses + 1, last_used_at = now()
+       WHERE id = (SELECT id FROM resources
+                    WHERE blueprint = 'hosts' AND state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned
+                    ORDER BY last_used_at DESC NULLS LAST LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING id, fence)
+    INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, blueprint, resource_id, slot, fence,
+                        acquired_at, active_at, expires_at, due_at)
+    SELECT $1, 'consumer', $2, 'bench', 'host', 'active', 3600, 'hosts', id, 0, fence,
+           now(), now(), now() + interval '1 h', now() + interval '1 h' FROM host`,
+};
+
+const RELEASE = {
+  name: 'release',
+  text: `WITH over AS (
+      UPDATE leases SET state = 'destroyed', ended = 'released', ended_at = now(), destroyed_at = now(), due_at = NULL
+       WHERE id = $1 AND state = 'active' RETURNING resource_id)
+    UPDATE resources SET leases = 0, last_used_at = now() WHERE id = (SELECT resource_id FROM over)`,
+};
+
+/** Jobs that do nothing, fetched and completed by a worker with its defaults; adding them is not counted. */
+export async function graphileWorker(url: string): Promise<Reference> {
+  const silent = new Logger(() => () => undefined);
+  const options = { connectionString: url, noHandleSignals: true, logger: silent };
+  await runMigrations(options);
+  const connections = new pg.Pool({ connectionString: url, max: 1 });
+  const taskList: TaskList = { nothing: () => undefined };
+  return {
+    async measure(callers, milliseconds) {
+      await connections.query(ADD_JOBS);
+      const runner = await run({ ...options, taskList, concurrency: callers });
+      const jobs = await completed(runner, milliseconds);
+      await runner.stop();
+      await connections.query('TRUNCATE graphile_worker._private_jobs');
+      return jobs;
+    },
+    close: () => connections.end(),
+  };
+}
+
+const ADD_JOBS = `SELECT graphile_worker.add_jobs(array_agg(job)) FROM (
+  SELECT json_populate_record(NULL::graphile_worker.job_spec, '{"identifier": "nothing"}') AS job
+    FROM generate_series(1, 20000)) jobs`;
+
+/** Counts from the first completed job on, so that the worker's start costs it nothing. */
+async function completed({ events }: Runner, milliseconds: number): Promise<Load> {
+  const latencies: number[] = [];
+  const began = new Map<string, number>();
+  await new Promise((resolve) => events.once('job:complete', resolve));
+  const start = performance.now();
+  events.on('job:start', ({ job }) => began.set(job.id, performance.now()));
+  events.on('job:complete', ({ job }) => {
+    latencies.push(performance.now() - (began.get(job.id) ?? start));
+    began.delete(job.id);
+  });
+  await delay(milliseconds);
+  return { perSecond: (latencies.length * 1000) / (performance.now() - start), latencies };
+}

@@ -1,0 +1,105 @@
+import pino from 'pino';
+import { Allocator } from '../../src/broker/allocator.js';
+import { Drivers } from '../../src/broker/drivers.js';
+import { newId } from '../../src/broker/ids.js';
+import { Signals } from '../../src/broker/signals.js';
+import { FakeDriver } from '../../src/drivers/fake.driver.js';
+import { Database } from '../../src/store/database.js';
+import { LeaseStore } from '../../src/store/lease.store.js';
+import { Notifications } from '../../src/store/notifications.js';
+import { type NewLease, TurnStore } from '../../src/store/turn.store.js';
+import { runBench, type Server } from './bench.js';
+import { alternate, load } from './measure.js';
+import { CONSUMERS, POOL, writePool } from './pool.js';
+import { graphileWorker, preparedStatements, type Reference } from './references.js';
+import { report } from './report.js';
+
+/** The allocator against PostgreSQL, no HTTP: warm hosts are leased and released. */
+await runBench('turn', async (server) => {
+  const ours = await allocator(server);
+  const prepared = await handWritten(server);
+  const graphile = await graphileWorker(await server.database('graphile', 'empty'));
+  const measured = await alternate(ROUNDS, {
+    ours64: () => ours.measure(64, ROUND_MS),
+    prepared64: () => prepared.measure(64, ROUND_MS),
+    graphile64: () => graphile.measure(64, ROUND_MS),
+    ours256: () => ours.measure(256, ROUND_MS),
+    prepared256: () => prepared.measure(256, ROUND_MS),
+  });
+  await Promise.all([ours.close(), prepared.close(), graphile.close()]);
+
+  const { ours64, prepared64, graphile64, ours256, prepared256 } = measured;
+  const against = (callers: string, mine: typeof ours64, other: typeof ours64, name: string, times?: number) =>
+    report({
+      bench: 'turn',
+      case: `${callers} callers, against ${name}`,
+      ours: mine.perSecond,
+      reference: other.perSecond,
+      unit: 'acquire + release a second',
+      goal: times === undefined ? null : `≥ ${times}×`,
+      met: times === undefined ? null : mine.perSecond >= times * other.perSecond,
+      latencies: mine.latencies,
+    });
+  against('64', ours64, graphile64, 'jobs of graphile-worker', 3);
+  against('64', ours64, prepared64, 'prepared statements', 2);
+  against('256', ours256, graphile64, 'jobs of graphile-worker at 64');
+  against('256', ours256, prepared256, 'prepared statements');
+});
+
+const ROUNDS = 4;
+const ROUND_MS = 1_500;
+/** Twice the callers, so that nobody waits. */
+const HOSTS = 512;
+
+async function allocator(server: Server): Promise<Reference> {
+  const url = await server.database('ours');
+  const db = new Database(url);
+  await writePool(db, HOSTS);
+  const signals = new Signals();
+  const notifications = new Notifications(url, 'bench', () => undefined);
+  await notifications.start();
+  signals.forwardTo((topics) => notifications.send(topics));
+  const drivers = new Drivers([new FakeDriver('docker-host')]);
+  const turns = new Allocator(new TurnStore(db), drivers, signals, pino({ level: 'warn' }));
+  const leases = new LeaseStore(db);
+  return {
+    measure: (callers, milliseconds) =>
+      load(callers, milliseconds, async (caller) => {
+        const lease = leaseOf(caller);
+        const decision = await turns.request(POOL, lease);
+        if (decision?.kind !== 'grant') throw new Error(`Not granted but ${decision?.kind}.`);
+        const [over] = await leases.end([lease.id], { to: 'released', ended: 'released' });
+        signals.send('events', 'due', lease.id, `over ${lease.id}`);
+        if (over?.state === 'destroyed') turns.poke(over);
+      }),
+    async close() {
+      await turns.settled();
+      await notifications.stop();
+      await db.close();
+    },
+  };
+}
+
+async function handWritten(server: Server): Promise<Reference> {
+  const url = await server.database('prepared');
+  const db = new Database(url);
+  await writePool(db, HOSTS);
+  await db.close();
+  return preparedStatements(url);
+}
+
+function leaseOf(caller: number): NewLease {
+  return {
+    id: newId('lease'),
+    object: { kind: 'consumer', name: CONSUMERS[caller % CONSUMERS.length] as string },
+    forResource: null,
+    allowed: null,
+    attributes: {},
+    priority: 0,
+    ttlSeconds: 3600,
+    env: {},
+    note: null,
+    by: null,
+    warm: false,
+  };
+}
