@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureInstalled, root } from './installed.mjs';
 
-const SOURCES = ['src', 'migrations', 'ormconfig.ts'];
+const SOURCES = ['src', 'migrations', 'ormconfig.ts', 'test/bench'];
 
 /**
  * Builds with swc, which takes a second and checks no types (`npm run check` does), unless nothing has changed.

@@ -1,33 +1,14 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError, type FieldFault } from '../domain/errors.js';
 import type { Database } from '../store/database.js';
-import type { Pool } from '../store/turn.store.js';
+import type { Pool } from '../store/turn.js';
 import type { Allocator } from './allocator.js';
 import { check } from './check.js';
-import { KINDS, type Kind, NAME, SPECS } from './declarations.js';
+import { type Change, type Declaration, KINDS, NAME, SPECS } from './declarations.js';
 import { Declarer, type DeclarerParts } from './declarer.js';
 import type { Signals } from './signals.js';
 
-export { KINDS } from './declarations.js';
-
-/** One object of a manifest, or the body of a PUT. */
-export interface Declaration {
-  kind: Kind;
-  name: string;
-  /** Unchecked: as it came. */
-  spec: unknown;
-}
-
-/** What a declaration did, or would do. */
-export interface Change {
-  kind: Kind;
-  name: string;
-  action: 'created' | 'updated' | 'unchanged';
-  /** Fields that differ from before. */
-  fields: string[];
-  /** What follows from it, one sentence each. */
-  effects: string[];
-}
+export { type Change, type Declaration, KINDS } from './declarations.js';
 
 /** Ends the transaction of a dry run; never leaves this file. */
 class DryRun extends Error {

@@ -122,3 +122,22 @@ export const SPECS = {
   Blueprint: BlueprintSpec,
   Consumer: ConsumerSpec,
 } as const satisfies Record<Kind, new () => object>;
+
+/** One object of a manifest, or the body of a PUT. */
+export interface Declaration {
+  kind: Kind;
+  name: string;
+  /** Unchecked: as it came. */
+  spec: unknown;
+}
+
+/** What a declaration did, or would do. */
+export interface Change {
+  kind: Kind;
+  name: string;
+  action: 'created' | 'updated' | 'unchanged';
+  /** Fields that differ from before. */
+  fields: string[];
+  /** What follows from it, one sentence each. */
+  effects: string[];
+}

@@ -20,10 +20,17 @@ import { CredentialStore } from '../store/credential.store.js';
 import type { Queryable } from '../store/database.js';
 import { EventStore, type NewEvent } from '../store/event.store.js';
 import { InstallationStore } from '../store/installation.store.js';
-import type { Pool } from '../store/turn.store.js';
+import type { Pool } from '../store/turn.js';
 import { check } from './check.js';
-import type { Change, Declaration } from './declaration.service.js';
-import type { BlueprintSpec, ConsumerSpec, CredentialSpec, PolicySpec, TierSpec } from './declarations.js';
+import type {
+  BlueprintSpec,
+  Change,
+  ConsumerSpec,
+  CredentialSpec,
+  Declaration,
+  PolicySpec,
+  TierSpec,
+} from './declarations.js';
 import type { Drivers } from './drivers.js';
 import { newId } from './ids.js';
 import type { Secrets } from './secrets.js';

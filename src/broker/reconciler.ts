@@ -5,6 +5,7 @@ import { CLAIM_SECONDS, type Claimable, type ClaimStore } from '../store/claim.s
 import type { CommandStore } from '../store/command.store.js';
 import type { Allocator } from './allocator.js';
 import type { LeaseSteps } from './lease-steps.js';
+import type { OperationSteps } from './operation-steps.js';
 import type { ResourceSteps } from './resource-steps.js';
 import type { Signals } from './signals.js';
 
@@ -12,6 +13,9 @@ import type { Signals } from './signals.js';
 const MOST_STEPS = 32;
 /** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
 const SLOW_TIMER_MS = 5_000;
+
+/** What the log calls them. */
+const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation' } as const;
 
 interface Step {
   table: Claimable;
@@ -26,6 +30,7 @@ export interface ReconcilerParts {
   commands: CommandStore;
   leaseSteps: LeaseSteps;
   resourceSteps: ResourceSteps;
+  operationSteps: OperationSteps;
   allocator: Allocator;
   signals: Signals;
   log: Logger;
@@ -87,7 +92,7 @@ export class Reconciler {
 
   /** Takes what is due, as far as there is room for more steps, and starts on it. */
   private async claim(): Promise<number> {
-    const { claims, leaseSteps, resourceSteps, processId } = this.parts;
+    const { claims, leaseSteps, resourceSteps, operationSteps, processId } = this.parts;
     const room = MOST_STEPS - this.steps.size;
     if (room <= 0) return 0;
     const leases = await claims.leases(processId, room);
@@ -96,7 +101,11 @@ export class Reconciler {
     const resources = left > 0 ? await claims.resources(processId, left) : [];
     for (const resource of resources)
       this.begin('resources', resource.id, (signal) => resourceSteps.take(resource, signal));
-    return leases.length + resources.length;
+    const last = left - resources.length;
+    const operations = last > 0 ? await claims.operations(processId, last) : [];
+    for (const operation of operations)
+      this.begin('operations', operation.id, (signal) => operationSteps.take(operation, signal));
+    return leases.length + resources.length + operations.length;
   }
 
   private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
@@ -107,10 +116,7 @@ export class Reconciler {
     const stopListening = signals.on(`over ${id}`, () => abort.abort());
     const done = take(abort.signal)
       .catch(async (error: unknown) => {
-        log.warn(
-          { err: error, [table === 'leases' ? 'lease' : 'resource']: id },
-          'a step failed and is tried again',
-        );
+        log.warn({ err: error, [SUBJECT[table]]: id }, 'a step failed and is tried again');
         await claims.retry(table, id, processId).catch(() => undefined);
       })
       .finally(() => {
@@ -138,7 +144,7 @@ export class Reconciler {
   }
 
   private async renew(): Promise<void> {
-    for (const table of ['leases', 'resources'] as const) {
+    for (const table of ['leases', 'resources', 'operations'] as const) {
       const ids = [...this.steps].filter(([, step]) => step.table === table).map(([id]) => id);
       if (ids.length > 0)
         await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);

@@ -3,6 +3,7 @@ import type { DriverType, ResourceType } from '../domain/blueprint.js';
 import type { Exit, OutputStream } from '../domain/command.js';
 import type { LeaseAttributes } from '../domain/lease.js';
 import type { Machine } from '../domain/machine.js';
+import type { Landing } from '../domain/operation.js';
 
 export type { Machine };
 
@@ -51,6 +52,15 @@ export interface Driver {
 
   /** The lease's files. Paths are relative to its directory and never reach outside it. */
   files(lease: LeaseView): Files;
+
+  /**
+   * Squash-merges a change onto a branch and pushes it as one commit. The resource has no part in it: git works with
+   * what no lease reaches. A push names the commit that the branch must still be at, so nobody's commit is ever taken
+   * away. One id is pushed at most once: its commit says so in a trailer, and a repeat, also one after a crash between
+   * the push and its answer, finds the commit and answers as the first would have. What is not `temporary` is thrown
+   * only where nothing was pushed. Absent where the driver can't.
+   */
+  land?(lease: LeaseView, change: LandRequest, call: Call): Promise<Landed>;
 
   /**
    * Brings the resource back to what it was when built. Returns what it checked; throws when it cannot show that
@@ -122,6 +132,21 @@ export interface Activation {
   access: Record<string, unknown>;
   /** Repository addresses by directory, for matching later requests. */
   contents?: Record<string, string>;
+}
+
+export interface LandRequest extends Landing {
+  /** Id of the operation's row; letters, digits and `_` only. */
+  id: string;
+  /** A commit that the branch was at before the first try; the operation's own is looked for after it. Null: everywhere. */
+  since: string | null;
+}
+
+export interface Landed {
+  commit: string;
+  /** What the branch was at before. */
+  previous: string;
+  /** The branch. */
+  target: string;
 }
 
 export interface ProcessSpec {

@@ -3,7 +3,7 @@ import type { LeaseState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
 import { wakeOperations } from './operation.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
-import type { Pool } from './turn.store.js';
+import type { Pool } from './turn.js';
 
 /** A lease with what its holder may see beside it. */
 export interface LeaseRow extends Lease {

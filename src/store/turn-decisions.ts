@@ -5,7 +5,7 @@ import { LEASE, move } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
 import { EventStore, type NewEvent } from './event.store.js';
 import { wakeOperations } from './operation.store.js';
-import type { NewLease, Turn } from './turn.store.js';
+import type { NewLease, Turn } from './turn.js';
 
 /** What a turn did, for those that wait for it. */
 export interface Applied {

@@ -5,40 +5,8 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
+import type { NewLease, Pool, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
-
-/** What is allocated together: one tier, one type. */
-export interface Pool {
-  tier: string;
-  type: ResourceType;
-}
-
-/** A request that is not in the database yet. */
-export interface NewLease {
-  id: string;
-  object: LeaseObject;
-  forResource: string | null;
-  allowed: string[] | null;
-  attributes: LeaseAttributes;
-  priority: number;
-  ttlSeconds: number;
-  env: Record<string, string>;
-  note: string | null;
-  by: string | null;
-  /** It carries a resource that is built to be kept warm, so that nobody waits for it yet. */
-  warm: boolean;
-}
-
-export interface Turn {
-  pool: Pool;
-  /** The database's clock at the start of the turn. */
-  now: Date;
-  /** Those that came in and are not known from an earlier try. */
-  incoming: NewLease[];
-  /** Those that wait already, then those that came in. */
-  demand: Demand[];
-  snapshot: Snapshot;
-}
 
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;

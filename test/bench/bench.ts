@@ -26,6 +26,7 @@ export async function runBench(name: string, measure: (server: Server) => Promis
   };
   const give = (reason: string) => async () => {
     console.error(`${name}: ${reason}.`);
+    process.on('uncaughtException', () => undefined); // the connections fail now, each in its own way
     await cleanUp();
     process.exit(1);
   };

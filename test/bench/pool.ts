@@ -1,5 +1,5 @@
 import type { Queryable } from '../../src/store/database.js';
-import type { Pool } from '../../src/store/turn.store.js';
+import type { Pool } from '../../src/store/turn.js';
 
 /** The pool that the benches lease from. */
 export const POOL: Pool = { tier: 'bench', type: 'host' };

@@ -7,12 +7,18 @@ import { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { Database } from '../../src/store/database.js';
 import { LeaseStore } from '../../src/store/lease.store.js';
 import { Notifications } from '../../src/store/notifications.js';
-import { type NewLease, TurnStore } from '../../src/store/turn.store.js';
+import type { NewLease } from '../../src/store/turn.js';
+import { TurnStore } from '../../src/store/turn.store.js';
 import { runBench, type Server } from './bench.js';
 import { alternate, load } from './measure.js';
 import { CONSUMERS, POOL, writePool } from './pool.js';
 import { graphileWorker, preparedStatements, type Reference } from './references.js';
 import { report } from './report.js';
+
+const ROUNDS = 4;
+const ROUND_MS = 1_500;
+/** Twice the callers, so that nobody waits. */
+const HOSTS = 512;
 
 /** The allocator against PostgreSQL, no HTTP: warm hosts are leased and released. */
 await runBench('turn', async (server) => {
@@ -29,7 +35,13 @@ await runBench('turn', async (server) => {
   await Promise.all([ours.close(), prepared.close(), graphile.close()]);
 
   const { ours64, prepared64, graphile64, ours256, prepared256 } = measured;
-  const against = (callers: string, mine: typeof ours64, other: typeof ours64, name: string, times?: number) =>
+  const against = (
+    callers: string,
+    mine: typeof ours64,
+    other: typeof ours64,
+    name: string,
+    times?: number,
+  ) =>
     report({
       bench: 'turn',
       case: `${callers} callers, against ${name}`,
@@ -45,11 +57,6 @@ await runBench('turn', async (server) => {
   against('256', ours256, graphile64, 'jobs of graphile-worker at 64');
   against('256', ours256, prepared256, 'prepared statements');
 });
-
-const ROUNDS = 4;
-const ROUND_MS = 1_500;
-/** Twice the callers, so that nobody waits. */
-const HOSTS = 512;
 
 async function allocator(server: Server): Promise<Reference> {
   const url = await server.database('ours');

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withAccess } from './git-access.js';
 import { type GitSource, Remote, type Wanted } from './remote.js';
-import { type GitPhase, trustedGit } from './trusted-git.js';
+import { type GitAccess, type GitPhase, trustedGit } from './trusted-git.js';
 
 /** A mirror that has what was wanted, for as long as `use` runs. */
 export interface Mirror {
@@ -51,12 +51,16 @@ export class Mirrors {
   ): Promise<T> {
     const directory = join(this.root, name);
     const phase = await this.make(directory, source.signal);
-    const request = { uri, credential: source.credential, knownHosts: join(this.root, 'known_hosts') };
-    const state = await withAccess(request, async (access) => {
+    const state = await this.reach(uri, source, async (access) => {
       const remote = new Remote(uri, directory, source, access);
       return remote.bring(wanted, phase);
     });
     return work({ directory, ...state });
+  }
+
+  /** Gives git access to the repository itself for as long as `use` runs. */
+  reach<T>(uri: string, { credential }: GitSource, use: (access: GitAccess) => Promise<T>): Promise<T> {
+    return withAccess({ uri, credential, knownHosts: join(this.root, 'known_hosts') }, use);
   }
 
   /** Makes it where it is not; made apart and moved, so that there is no half of one. */

@@ -3,7 +3,7 @@ import { aborted } from '../aborted.js';
 import { DriverError, type DriverFaultCode } from '../driver.js';
 
 /** What git was run for; told to the holder with git's own message. */
-export type GitPhase = 'clone' | 'fetch' | 'checkout' | 'squash-merge';
+export type GitPhase = 'clone' | 'fetch' | 'checkout' | 'squash-merge' | 'push';
 
 export interface GitRun {
   phase: GitPhase;

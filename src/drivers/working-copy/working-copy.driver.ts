@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path';
 import type { DriverType } from '../../domain/blueprint.js';
 import type { Exit } from '../../domain/command.js';
 import { parseDuration } from '../../domain/duration.js';
+import type { FieldFault } from '../../domain/errors.js';
 import type { RepositorySpec } from '../../domain/lease.js';
+import { landingFaults } from '../../domain/operation.js';
 import { addressKind, defaultDirectory, repositoriesFaults } from '../../domain/working-copy.js';
 import type { CredentialSource } from '../credentials.js';
 import {
@@ -16,12 +18,15 @@ import {
   type Files,
   type Found,
   type Health,
+  type Landed,
+  type LandRequest,
   type LeaseView,
   type OnOutput,
   type ProcessSpec,
   type ResourceView,
   type Verification,
 } from '../driver.js';
+import { land } from './land.js';
 import { Mirrors } from './mirrors.js';
 import type { GitSource } from './remote.js';
 import { sendTree } from './send-tree.js';
@@ -112,6 +117,18 @@ export class WorkingCopyDriver implements Driver {
     return host.files(hostLease);
   }
 
+  async land(lease: LeaseView, change: LandRequest, call: Call): Promise<Landed> {
+    const faults = landingFaults(change);
+    if (faults.length > 0) throw invalid(faults);
+    for (const address of [change.repository, change.source.uri]) this.requireAllowed(address);
+    const staging = await this.makeStaging();
+    try {
+      return await land(change, staging, this.mirrors, await this.sourceOf(lease.resource, call));
+    } finally {
+      await rm(dirname(staging), { recursive: true, force: true });
+    }
+  }
+
   async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
     const { host, hostLease } = this.hostOf(resource);
     await host.cut(hostLease, call);
@@ -149,10 +166,7 @@ export class WorkingCopyDriver implements Driver {
 
   private repositoriesOf({ attributes }: LeaseView): Record<string, RepositorySpec> {
     const faults = repositoriesFaults(attributes);
-    if (faults.length > 0 || !attributes.repositories) {
-      const said = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
-      throw new DriverError('invalid', said, { details: { errors: faults } });
-    }
+    if (faults.length > 0 || !attributes.repositories) throw invalid(faults);
     for (const { uri, merges = [] } of Object.values(attributes.repositories)) {
       for (const address of [uri, ...merges.map((merge) => merge.uri)]) this.requireAllowed(address);
     }
@@ -191,4 +205,9 @@ export class WorkingCopyDriver implements Driver {
     await mkdir(directory, { mode: 0o755 });
     return directory;
   }
+}
+
+function invalid(faults: FieldFault[]): DriverError {
+  const said = faults.map(({ path, message }) => `${path} ${message}`).join('; ');
+  return new DriverError('invalid', said, { details: { errors: faults } });
 }
