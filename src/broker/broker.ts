@@ -146,6 +146,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       await commandService.stop();
       await allocator.settled();
       await notifications.stop();
+      drivers.close();
     },
   };
 }

@@ -218,6 +218,12 @@ export class Declarer {
   private mustFit(next: Blueprint, before: Blueprint | undefined): void {
     const tier = this.tierOf(next.tier);
     const faults = blueprintFaults(next, tier);
+    if (next.limits.leasesPerResource > 1 && !this.parts.drivers.get(next.type).shareable) {
+      faults.push({
+        path: 'limits.leasesPerResource',
+        message: `must be 1: a ${next.type} holds one lease at a time`,
+      });
+    }
     for (const [index, name] of hostBlueprintsOf(next).entries()) {
       const host = this.known.get(name);
       const path = `spec.hosts.${index}`;

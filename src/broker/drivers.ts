@@ -14,4 +14,9 @@ export class Drivers {
     if (!driver) throw new Error(`There is no driver for ${type}.`);
     return driver;
   }
+
+  /** Lets go of all that they hold open. */
+  close(): void {
+    for (const driver of this.byType.values()) driver.close?.();
+  }
 }

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import createFetchClient, { type Client } from 'openapi-fetch';
 import { resuming } from './event-source.js';
 import { ensureOk, UnreachableError } from './problem-error.js';
-import type { components, paths } from './schema.js';
+import type { components, paths } from './schema.d.ts';
 
 export { ProblemError, UnreachableError } from './problem-error.js';
 

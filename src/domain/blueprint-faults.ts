@@ -7,7 +7,7 @@ export function blueprintFaults(blueprint: Blueprint, tier: Tier): FieldFault[] 
   return [...ownFaults(blueprint), ...profileFaults(blueprint, tier)];
 }
 
-function ownFaults({ type, limits, reuse, warm }: Blueprint): FieldFault[] {
+function ownFaults({ limits, reuse, warm }: Blueprint): FieldFault[] {
   const faults: FieldFault[] = [];
   if (warm > limits.resources) {
     faults.push({ path: 'warm', message: `must be at most limits.resources, ${limits.resources}` });
@@ -16,7 +16,6 @@ function ownFaults({ type, limits, reuse, warm }: Blueprint): FieldFault[] {
   if (limits.leasesPerResource > 1 && reuse === 'none') {
     alone('must be 1 where reuse is none: a shared resource serves many leases');
   }
-  if (limits.leasesPerResource > 1 && type === 'working-copy') alone('must be 1: a checkout is exclusive');
   return faults;
 }
 

@@ -26,6 +26,12 @@ export interface Driver {
   readonly activatesLeases: boolean;
 
   /**
+   * Whether several leases may be on one resource at a time: each then has a directory and processes of its own, and
+   * `cut` leaves nothing of them.
+   */
+  readonly shareable: boolean;
+
+  /**
    * Names of the machines on which resources are laid one each, such as the `hosts` of an ssh-host; null where the
    * blueprint's limit alone counts. The broker picks the place and gives it in `ResourceView.place`.
    */
@@ -79,6 +85,9 @@ export interface Driver {
 
   /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
   health(blueprint: BlueprintView, call: Call): Promise<Health>;
+
+  /** Lets go of what the driver itself holds open, such as pooled connections; the broker stops. */
+  close?(): void;
 }
 
 /** Goes with every call: aborts at the call's time limit or when the broker stops. */

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { Allow } from 'class-validator';
 import { type DriverType, PROVIDES, type ResourceType } from '../domain/blueprint.js';
 import type { Exit } from '../domain/command.js';
 import type {
@@ -29,8 +30,12 @@ export interface FakeCall {
   signal: AbortSignal;
 }
 
+/** The fields of the real drivers that decisions rest on, whatever their values. */
 export class FakeSpec {
-  [field: string]: unknown;
+  @Allow() image?: unknown;
+  @Allow() network?: unknown;
+  @Allow() runtime?: unknown;
+  @Allow() hosts?: unknown;
 }
 
 /**
@@ -41,6 +46,7 @@ export class FakeDriver implements Driver {
   readonly provides: ResourceType;
   readonly schema: new () => object = FakeSpec;
   readonly activatesLeases: boolean;
+  readonly shareable: boolean;
   /** Ids of the resources that exist. */
   readonly existing = new Set<string>();
   readonly calls: Omit<FakeCall, 'signal'>[] = [];
@@ -52,6 +58,7 @@ export class FakeDriver implements Driver {
   ) {
     this.provides = PROVIDES[type];
     this.activatesLeases = type === 'working-copy';
+    this.shareable = type === 'ssh-host' || type === 'local-host';
   }
 
   places(spec: Record<string, unknown>): string[] | null {

@@ -20,24 +20,25 @@ export async function runBench(name: string, measure: (server: Server) => Promis
   const dataDir = await mkdtemp(join(tmpdir(), `berth-bench-${name}-`));
   await chmod(dataDir, 0o711); // the server may have to run as another user
   const postgres = await startEmbeddedPostgres({ dataDir, holder: `bench ${name}`, log: () => undefined });
-  const cleanUp = async () => {
+  const end = async (code: number) => {
+    process.on('uncaughtException', () => undefined); // connections still open fail now, each in its own way
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
+    process.exit(code);
   };
-  const give = (reason: string) => async () => {
-    console.error(`${name}: ${reason}.`);
-    process.on('uncaughtException', () => undefined); // the connections fail now, each in its own way
-    await cleanUp();
-    process.exit(1);
+  const give = (reason: unknown) => {
+    console.error(`${name}:`, reason);
+    return end(1);
   };
-  setTimeout(give(`not done after ${LIMIT_SECONDS} s`), LIMIT_SECONDS * 1000).unref();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, give('interrupted'));
+  setTimeout(() => give(`not done after ${LIMIT_SECONDS} s`), LIMIT_SECONDS * 1000);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => give('interrupted'));
   try {
     onPostgres(await versionOf(postgres.url));
     await measure({ database: (database, empty) => createDatabase(postgres.url, database, empty) });
-  } finally {
-    await cleanUp();
+  } catch (error) {
+    await give(error);
   }
+  await end(0);
 }
 
 async function createDatabase(server: string, name: string, empty?: 'empty'): Promise<string> {

@@ -32,12 +32,13 @@ export function preparedStatements(url: string): Reference {
 
 const ACQUIRE = {
   name: 'acquire',
-  text: `WITH host AS (
-      UPDATE resources SET leases = 1, fence = fence + 1, uses = uses + 1, last_used_at = now()
-       WHERE id = (SELECT id FROM resources
-                    WHERE blueprint = 'hosts' AND state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned
-                    ORDER BY last_used_at DESC NULLS LAST LIMIT 1 FOR UPDATE SKIP LOCKED)
-      RETURNING id, fence)
+  text: `WITH free AS MATERIALIZED (
+      SELECT id FROM resources
+       WHERE blueprint = 'hosts' AND state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned
+       ORDER BY last_used_at DESC NULLS LAST LIMIT 1 FOR UPDATE SKIP LOCKED),
+    host AS (
+      UPDATE resources r SET leases = 1, fence = fence + 1, uses = uses + 1, last_used_at = now()
+        FROM free WHERE r.id = free.id RETURNING r.id, r.fence)
     INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, blueprint, resource_id, slot, fence,
                         acquired_at, active_at, expires_at, due_at)
     SELECT $1, 'consumer', $2, 'bench', 'host', 'active', 3600, 'hosts', id, 0, fence,

@@ -47,6 +47,7 @@ export class DockerHostDriver implements Driver {
   readonly schema = DockerHostSpec;
   /** A running container is all that a lease needs. */
   readonly activatesLeases = false;
+  readonly shareable = false;
 
   private readonly engines = new Engines();
   private readonly machines = new MachineFacts();
@@ -129,7 +130,7 @@ export class DockerHostDriver implements Driver {
     const info = await container
       .ask(call, (it, abortSignal) => it.inspect({ abortSignal }))
       .catch(ifCode('not-found'));
-    if (info?.State.Running) await endLease(container, lease.id);
+    if (info?.State.Running) await endLease(container);
   }
 
   async destroy(resource: ResourceView, call: Call): Promise<void> {

@@ -54,19 +54,13 @@ const END_COMMAND = `
   done
   exit 1`;
 
-/** Ends every process but those marked as another lease's, `$0` being this one's mark; exit 0 as above. */
-const END_LEASE = `
+/** Ends every process; exit 0 as above. */
+const END_ALL = `
   round=0
   while [ $round -lt ${ROUNDS} ]; do
     round=$((round + 1)) doomed=
     ${LOOK}
-    leased=" $(grep -lsz '^BERTH_LEASE=' /proc/[0-9]*/environ | tr '\\n' ' ')"
-    own=" $(grep -lsxzF "$0" /proc/[0-9]*/environ | tr '\\n' ' ')"
-    for process in $all; do
-      file=/proc/\${process%%:*}/environ
-      case $own in *" $file "*) doomed="$doomed\${process%%:*} " && continue ;; esac
-      case $leased in *" $file "*) ;; *) doomed="$doomed\${process%%:*} " ;; esac
-    done
+    for process in $all; do doomed="$doomed\${process%%:*} "; done
     [ -z "$doomed" ] && exit 0
     kill -KILL $doomed 2> /dev/null
   done
@@ -80,9 +74,9 @@ export function endCommand(container: Container, commandId: string): Promise<End
   return end(container, END_COMMAND, `BERTH_COMMAND=${commandId}`);
 }
 
-/** Ends what a lease left running: everything that is not marked as another lease's, whatever it takes. */
-export function endLease(container: Container, leaseId: string): Promise<Ended> {
-  return end(container, END_LEASE, `BERTH_LEASE=${leaseId}`);
+/** Ends what a lease left running, whatever it takes: everything, for a container holds one lease at a time. */
+export function endLease(container: Container): Promise<Ended> {
+  return end(container, END_ALL, 'all');
 }
 
 /**

@@ -30,6 +30,7 @@ export class LocalHostDriver implements Driver {
   readonly provides = 'host';
   readonly schema = LocalHostSpec;
   readonly activatesLeases = false;
+  readonly shareable = true;
 
   private readonly shell = new LocalShell();
 

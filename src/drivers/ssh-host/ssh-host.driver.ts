@@ -33,6 +33,7 @@ export class SshHostDriver implements Driver {
   readonly provides = 'host';
   readonly schema = SshHostSpec;
   readonly activatesLeases = false;
+  readonly shareable = true;
 
   private readonly pool: SshPool;
 

@@ -44,12 +44,6 @@ export interface WorkingCopyOptions {
 }
 
 /**
- * Hosts on which a lease has a directory of its own that `cut` removes. They may be shared, and cleaning the whole
- * host would end its other leases; elsewhere the host is the working copy's alone and is cleaned with it.
- */
-const CUT_LEAVES_NOTHING: readonly DriverType[] = ['ssh-host', 'local-host'];
-
-/**
  * Checkouts on hosts. Git runs on the broker's machine only, in directories that no lease can write; a lease gets a
  * copy to scribble on. Every lease gets a new one, so nothing of an earlier lease is read, let alone run, by our git.
  * Rejected: fetch, reset and clean inside the used checkout, whose hooks and configuration are then the lease's.
@@ -59,6 +53,7 @@ export class WorkingCopyDriver implements Driver {
   readonly provides = 'working-copy';
   readonly schema = WorkingCopySpec;
   readonly activatesLeases = true;
+  readonly shareable = false;
 
   private readonly mirrors: Mirrors;
   private swept: Promise<void> | undefined;
@@ -132,7 +127,8 @@ export class WorkingCopyDriver implements Driver {
   async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
     const { host, hostLease } = this.hostOf(resource);
     await host.cut(hostLease, call);
-    if (CUT_LEAVES_NOTHING.includes(host.type)) {
+    // A shareable host may carry other leases, which cleaning all of it would end; and cutting ours left nothing of it.
+    if (host.shareable) {
       return { checked: ['no process of the host lease', 'no directory of the host lease'] };
     }
     return host.clean(hostLease.resource, call);

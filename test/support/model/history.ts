@@ -4,7 +4,7 @@ import type { Principal } from '../../../src/domain/consumer.js';
 import { AUTHORIZATION, move } from '../../../src/domain/state-machine.js';
 import { consumer } from '../builders.js';
 import { breakLease, endResource, isLive, releaseLease } from './endings.js';
-import { assertInvariants, must } from './invariants.js';
+import { assertAtRest, assertInvariants, must } from './invariants.js';
 import { type Begun, begin, due } from './steps.js';
 import { turn } from './turn.js';
 import { type ModelEdge, type ModelLease, type Setup, TIERS, TYPES, World } from './world.js';
@@ -54,6 +54,9 @@ export const HAPPENINGS = {
   crash: (history: History) => history.begun.clear(),
   pass: ({ world }: History, a: number, b: number) => {
     world.now = new Date(world.now.getTime() + (1 + a * b) * 60_000);
+  },
+  /** The reconciler comes to what expired; until then only the time says so. */
+  lapse: ({ world }: History) => {
     for (const edge of world.edges) {
       if (edge.state === 'authorized' && edge.expiresAt !== null && edge.expiresAt <= world.now) {
         edge.state = move(AUTHORIZATION, edge.state, 'expired');
@@ -159,7 +162,10 @@ export class History {
       this.turns();
       assertInvariants(this.world);
       const works = due(this.world, new Set());
-      if (works.length === 0) return;
+      if (works.length === 0) {
+        assertAtRest(this.world);
+        return;
+      }
       for (const work of works) this.end(begin(this.world, work), true);
     }
     must(false, 'the broker never comes to rest');

@@ -27,6 +27,22 @@ export function assertInvariants(world: World): void {
   }
 }
 
+/** What must hold when there is nothing more to do: all that is over is gone, all that stands is fit. */
+export function assertAtRest(world: World): void {
+  for (const { id, state } of world.leases) {
+    must(['pending', 'active', 'destroyed'].includes(state), `${id} is left ${state}`);
+  }
+  for (const resource of world.resources) {
+    const { id, state, type, hygiene, hostLeaseId, uses } = resource;
+    must(state !== 'released' && state !== 'broken', `${id} is left ${state}`);
+    if (state !== 'active') continue;
+    must(type === 'host' || world.lease(hostLeaseId)?.state === 'active', `${id} has no host`);
+    if (world.holding(resource).length > 0) continue;
+    must(hygiene === 'clean', `${id} is left ${hygiene}`);
+    must(uses === 0 || world.blueprint(resource.blueprint).reuse !== 'none', `${id} is left used`);
+  }
+}
+
 function assertOneTierAMachine(world: World): void {
   const tiers = new Map<string | undefined, string>();
   for (const { id, tier, state, type } of world.resources) {

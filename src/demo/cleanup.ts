@@ -1,0 +1,24 @@
+import type { Transcript } from './transcript.js';
+
+/** What is to be taken away at the end, the last made first, however the end came. */
+export class Cleanup {
+  private readonly left: { what: string; remove: () => Promise<unknown> }[] = [];
+
+  /** To be called before the thing is made, or in the same breath: what is not there is removed without complaint. */
+  later(what: string, remove: () => Promise<unknown>): void {
+    this.left.push({ what, remove });
+  }
+
+  /** Takes all of it away, one after the other. @returns what could not be, in one sentence each. */
+  async run(transcript: Transcript): Promise<string[]> {
+    const faults: string[] = [];
+    for (const { what, remove } of this.left.splice(0).reverse()) {
+      try {
+        await transcript.did(remove, () => ['removed', what]);
+      } catch (error) {
+        faults.push(`${what}: ${(error as Error).message}`);
+      }
+    }
+    return faults;
+  }
+}

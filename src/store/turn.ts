@@ -1,0 +1,36 @@
+import type { Blueprint, ResourceType } from '../domain/blueprint.js';
+import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
+import type { Demand, Snapshot } from '../domain/snapshot.js';
+
+/** What is allocated together: one tier, one type. */
+export interface Pool {
+  tier: string;
+  type: ResourceType;
+}
+
+/** A request that is not in the database yet. */
+export interface NewLease {
+  id: string;
+  object: LeaseObject;
+  forResource: string | null;
+  allowed: string[] | null;
+  attributes: LeaseAttributes;
+  priority: number;
+  ttlSeconds: number;
+  env: Record<string, string>;
+  note: string | null;
+  by: string | null;
+  /** It carries a resource that is built to be kept warm, so that nobody waits for it yet. */
+  warm: boolean;
+}
+
+export interface Turn {
+  pool: Pool;
+  /** The database's clock at the start of the turn. */
+  now: Date;
+  /** Those that came in and are not known from an earlier try. */
+  incoming: NewLease[];
+  /** Those that wait already, then those that came in. */
+  demand: Demand[];
+  snapshot: Snapshot;
+}
