@@ -21,7 +21,7 @@ async function main(): Promise<number> {
   } catch (error) {
     if (!interrupt.aborted) faults.push(explain(error));
   }
-  faults.forEach((fault) => say.failed(fault));
+  for (const fault of faults) say.failed(fault);
   say.print(`\n   ${interrupt.aborted ? 'Interrupted. ' : ''}What was made is taken away:`);
   faults.push(...(await cleanup.run(new Transcript(process.stdout))));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -38,6 +38,7 @@ import { LeaseService } from './lease.service.js';
 import { LeaseSteps } from './lease-steps.js';
 import { readManifests } from './manifests.js';
 import { OperationService } from './operation.service.js';
+import { OperationSteps } from './operation-steps.js';
 import { Reconciler } from './reconciler.js';
 import { ResourceService } from './resource.service.js';
 import { ResourceSteps } from './resource-steps.js';
@@ -94,6 +95,9 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const steps = { claims, leases, resources, views, allocator, signals, log, processId };
   const leaseSteps = new LeaseSteps(steps);
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
+  const leaseService = new LeaseService(leases, consumers, installation, allocator, signals);
+  const operations = new OperationStore(db);
+  const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
   const reconciler = new Reconciler({
     ...steps,
     blueprints,
@@ -101,6 +105,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     commands,
     leaseSteps,
     resourceSteps,
+    operationSteps,
   });
 
   const { isolation: isolationOverride, allowZeroIsolation } = config;
@@ -120,12 +125,12 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       commandService,
       new AuthorizationService(db, allocator, signals),
       new CatalogueService(db, allocator, signals),
-      new LeaseService(leases, consumers, installation, allocator, signals),
+      leaseService,
       new FileService(leases, views),
       new ResourceService(resources, leases, events, allocator, signals),
       new EventService(events, signals),
       new IsolationService(installation, blueprints, resources, machine),
-      new OperationService({ operations: new OperationStore(db), consumers, events, signals }),
+      new OperationService({ operations, consumers, events, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
       new HealthService(db, new StatusStore(db), installation, brokerId),
     ],

@@ -46,6 +46,9 @@ export interface DeclarerParts {
   allowZeroIsolation: boolean;
 }
 
+/** Containers that a docker-host keeps ready where its declaration does not say. */
+const DEFAULT_WARM = 2;
+
 /** Declares one object after the other in one transaction: load, decide, save. */
 export class Declarer {
   readonly touched: Pool[] = [];
@@ -196,9 +199,10 @@ export class Declarer {
     const { value, faults } = check(schema, declared.spec, 'spec');
     if (value === undefined)
       throw new BrokerError('malformed', 'The spec has faults; nothing was changed.', { errors: faults });
-    const { type, tier, limits, warm = 0, maxAge, maxUses, idleAfter } = declared;
+    const { type, tier, limits, maxAge, maxUses, idleAfter } = declared;
     // A container costs milliseconds and is thrown away; a checkout or a machine is dear, and is used again.
     const reuse = declared.reuse ?? (type === 'docker-host' ? 'none' : 'tier');
+    const warm = declared.warm ?? (type === 'docker-host' ? Math.min(DEFAULT_WARM, limits.resources) : 0);
     return {
       name,
       type,

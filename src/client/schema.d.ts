@@ -915,7 +915,7 @@ export interface components {
             fence?: number;
             /** Format: date-time */
             expiresAt?: string;
-            /** @description By the broker’s clock. */
+            /** @description Left by the database’s clock, which alone decides. */
             expiresInSeconds?: number;
             /** @description Duration that each renewal gives. */
             ttl: string;

@@ -106,8 +106,10 @@ export class Consumer {
     const command = await data(this.client.api.POST('/v1/leases/{id}/commands', { params, body, signal }));
     const path = { id: lease.id, commandId: command.id };
     const route = '/v1/leases/{id}/commands/{commandId}/output';
-    const output = await data(this.client.api.GET(route, { params: { path }, parseAs: 'text' }));
-    return { ...command, output };
+    const output: string | undefined = await data(
+      this.client.api.GET(route, { params: { path }, parseAs: 'text' }),
+    );
+    return { ...command, output: output ?? '' };
   }
 
   async artifacts({ id }: Lease): Promise<{ name: string; size: number }[]> {

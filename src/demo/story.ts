@@ -53,7 +53,7 @@ async function build(scenes: Scenes, { unitTests }: Cast, lease: Lease): Promise
   await run({ argv: ['sh', 'test.sh'] }, 'exit 3');
   await run({ argv: ['sleep', '600'], timeout: '1s' }, 'timed-out');
   await run({
-    shell: 'echo mine > left-behind; echo "exit 1" > .git/hooks/pre-commit; echo "exit 0" > test.sh',
+    shell: 'touch left-behind; mkdir .git/hooks; touch .git/hooks/pre-commit; rm test.sh',
   });
   await run({ argv: ['git', 'status', '--short'] });
 }

@@ -188,6 +188,10 @@ describe('a warm pool', () => {
     expect(warmed({ warm: 1, rooms: 9, warming: 4 })).toBe(0);
   });
 
+  it('keeps nothing warm for nobody', () => {
+    expect(warmed({ warm: 3, rooms: 9, wanted: false })).toBe(0);
+  });
+
   it('never fills past the room there is, and leaves it to leases first', () => {
     expect(warmed({ warm: 3, rooms: 1 })).toBe(1);
     const world = snapshot({ blueprints: [pooled({ warm: 3, rooms: 1 })] });

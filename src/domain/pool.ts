@@ -98,9 +98,9 @@ export class Pool {
   /** Rooms to build in for nobody yet, so that the next grants find something warm. */
   takeWarmUp(): RoomTaken[] {
     return this.world.blueprints.flatMap((blueprint) => {
-      const { name, enabled, failing, warm, warming } = blueprint;
+      const { name, enabled, failing, wanted, warm, warming } = blueprint;
       const hosted = this.world.edges.beneath(name, hostBlueprintsOf(blueprint)) === 'usable';
-      if (!enabled || failing || !hosted) return [];
+      if (!enabled || failing || !wanted || !hosted) return [];
       const missing = Math.max(0, warm - warming - (this.free.get(name) ?? []).length);
       const rooms = this.rooms.get(name)?.splice(0, missing) ?? [];
       return rooms.map((room) => ({ blueprint: name, ...room }));

@@ -25,6 +25,8 @@ export interface Room {
 export interface PoolBlueprint extends Blueprint {
   /** Its last builds failed and it is not yet time to try again. */
   failing: boolean;
+  /** Someone may use it: an edge to it is usable. For nobody, nothing is kept warm. */
+  wanted: boolean;
   room: Room[];
   /** Resources being built for nobody in particular. */
   warming: number;

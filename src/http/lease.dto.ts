@@ -119,7 +119,7 @@ export class Lease {
   @Maybe('Id of the resource.') resource?: string;
   @Maybe('Grows with each grant of the resource; send it as `Berth-Fence`.') fence?: number;
   @MaybeWhen() expiresAt?: Date;
-  @Maybe('By the broker’s clock.') expiresInSeconds?: number;
+  @Maybe('Left by the database’s clock, which alone decides.') expiresInSeconds?: number;
   @Field('Duration that each renewal gives.') ttl!: string;
   @Field() priority!: number;
   @Anything() attributes!: Record<string, unknown>;
@@ -143,7 +143,7 @@ export function toLeaseRequest({ ttl, attributes, ...body }: LeaseBody): LeaseRe
 }
 
 /** The environment is left out, since it may hold secrets. */
-export function toLease(view: LeaseView, now: Date): Lease {
+export function toLease(view: LeaseView): Lease {
   const { id, state, ended, endedDetail, consumer, tier, type, blueprint, resourceId, fence } = view;
   const { expiresAt, attributes, access, priority, note, createdAt, acquiredAt, activeAt, endedAt } = view;
   return {
@@ -158,7 +158,7 @@ export function toLease(view: LeaseView, now: Date): Lease {
     ...(blueprint !== null && { blueprint }),
     ...(resourceId !== null && { resource: resourceId }),
     ...(fence !== null && { fence }),
-    ...(expiresAt && { expiresAt, expiresInSeconds: secondsUntil(expiresAt, now) }),
+    ...(expiresAt && { expiresAt, expiresInSeconds: view.expiresInSeconds ?? 0 }),
     ttl: duration(view.ttlSeconds) ?? '',
     priority,
     attributes,
@@ -173,8 +173,4 @@ export function toLease(view: LeaseView, now: Date): Lease {
 
 function toWaiting(reason: WaitingReason, position: number | null): Waiting {
   return { reason, ...(position !== null && { position }) };
-}
-
-function secondsUntil(time: Date, now: Date): number {
-  return Math.max(0, Math.floor((time.getTime() - now.getTime()) / 1000));
 }

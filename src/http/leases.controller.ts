@@ -48,7 +48,7 @@ export class LeasesController {
     const once = { principal: by, key, route: `POST ${ROUTE}`, body, prefix: 'lease' as const };
     const answer = await this.idempotency.once(once, async (id) => {
       const lease = await this.leases.request(request, by, { id, waitSeconds, signal });
-      return { status: isWaiting(lease) ? 202 : 201, body: toLease(lease, new Date()) };
+      return { status: isWaiting(lease) ? 202 : 201, body: toLease(lease) };
     });
     return created(reply, answer, ROUTE);
   }
@@ -61,8 +61,7 @@ export class LeasesController {
     query: LeaseQuery,
   })
   async list(@Query() query: LeaseQuery, @By() by: Principal): Promise<Page<Lease>> {
-    const now = new Date();
-    return pageAs(await this.leases.list(query, by), (lease) => toLease(lease, now));
+    return pageAs(await this.leases.list(query, by), toLease);
   }
 
   @Get(':id')
@@ -79,7 +78,7 @@ export class LeasesController {
     @Wait() waitSeconds: number | undefined,
     @Gone() signal: AbortSignal,
   ): Promise<Lease> {
-    return toLease(await this.leases.get(id, by, { waitSeconds, signal }), new Date());
+    return toLease(await this.leases.get(id, by, { waitSeconds, signal }));
   }
 
   @Post(':id/renew')
@@ -97,7 +96,7 @@ export class LeasesController {
     @By() by: Principal,
     @Fence() fence: number | undefined,
   ): Promise<Lease> {
-    return toLease(await this.leases.renew(id, by, { ttlSeconds: seconds(ttl), fence }), new Date());
+    return toLease(await this.leases.renew(id, by, { ttlSeconds: seconds(ttl), fence }));
   }
 
   @Post(':id/release')
@@ -117,7 +116,7 @@ export class LeasesController {
     @By() by: Principal,
     @Fence() fence: number | undefined,
   ): Promise<Lease> {
-    return toLease(await this.leases.release(id, by, { fence }), new Date());
+    return toLease(await this.leases.release(id, by, { fence }));
   }
 }
 

@@ -104,12 +104,14 @@ export class AuthorizationStore {
     );
   }
 
-  /** A widened blueprint needs new approvals: every authorized edge to it is requested again. Returns their ids. */
+  /** A widened blueprint needs new approvals: every edge to it that was authorized is requested again, with all that changed since. Returns their ids. */
   async supersede(blueprint: string, changes: string[]): Promise<string[]> {
     const rows = await this.db.rows<{ id: string }>(
       {
         text: `UPDATE authorizations SET state = 'requested', requested_at = now(), expires_at = NULL,
-                      changes = $2 WHERE blueprint = $1 AND state IN ('authorized', 'expired') RETURNING id`,
+                      changes = ARRAY (SELECT DISTINCT unnest(changes || $2) ORDER BY 1)
+                WHERE blueprint = $1 AND (state IN ('authorized', 'expired') OR (state = 'requested' AND changes <> '{}'))
+               RETURNING id`,
       },
       [blueprint, changes],
     );
@@ -120,8 +122,12 @@ export class AuthorizationStore {
   expire(): Promise<{ id: string; blueprint: string }[]> {
     return this.db.rows({
       name: 'expire-authorizations',
-      text: `UPDATE authorizations SET state = 'expired' WHERE state = 'authorized' AND expires_at <= now()
-             RETURNING id, blueprint`,
+      text: `WITH over AS (
+          UPDATE authorizations SET state = 'expired' WHERE state = 'authorized' AND expires_at <= now() RETURNING *),
+        logged AS (
+          INSERT INTO events (kind, "authorization", blueprint, consumer)
+          SELECT 'authorization.expired', id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END FROM over)
+        SELECT id, blueprint FROM over`,
     });
   }
 

@@ -105,6 +105,15 @@ export class BlueprintStore {
       [name],
     );
     await this.db.rows({ text: 'DELETE FROM resources WHERE blueprint = $1' }, [name]);
+    // Another of the same name is another blueprint: nobody lists it, and it may use nothing yet.
+    await this.db.rows(
+      { text: 'UPDATE consumers SET blueprints = array_remove(blueprints, $1) WHERE $1 = ANY (blueprints)' },
+      [name],
+    );
+    await this.db.rows(
+      { text: `DELETE FROM authorizations WHERE object_kind = 'blueprint' AND object_name = $1` },
+      [name],
+    );
     await this.db.rows({ text: 'DELETE FROM blueprints WHERE name = $1' }, [name]);
     return 'removed';
   }

@@ -11,7 +11,7 @@ export interface LeaseRow extends Lease {
   access: Record<string, unknown> | null;
   /** Place among those that wait for the same pool, from 1; null unless it waits. */
   position: number | null;
-  /** Running seconds left by the database's clock; null where it does not expire. */
+  /** Whole seconds left by the database's clock, 0 when over; null where it does not expire. */
   expiresInSeconds: number | null;
 }
 
@@ -40,7 +40,7 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
 const VISIBLE = `SELECT ${LEASE_COLUMNS},
-    ceil(extract(epoch FROM l.expires_at - now()))::int AS expires_in_seconds,
+    greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int AS expires_in_seconds,
     CASE WHEN l.state = 'pending' THEN (
       SELECT count(*) FROM leases w WHERE w.state = 'pending' AND w.tier = l.tier AND w.type = l.type
          AND (w.priority > l.priority OR (w.priority = l.priority AND w.seq <= l.seq)))::int END AS position

@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/allocate.js';
 import { type Authorization, Edges, edgeState } from '../domain/authorization.js';
-import { type Blueprint, type ResourceType } from '../domain/blueprint.js';
+import type { Blueprint } from '../domain/blueprint.js';
 import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
@@ -44,7 +44,13 @@ interface Waiting {
 
 interface Gathered {
   now: Date;
-  blueprints: (Blueprint & { failing: boolean; warming: number; slots: number[]; places: string[] })[];
+  blueprints: (Blueprint & {
+    failing: boolean;
+    wanted: boolean;
+    warming: number;
+    slots: number[];
+    places: string[];
+  })[];
   edges: (Pick<Authorization, 'blueprint' | 'state' | 'objectState'> & {
     kind: LeaseObject['kind'];
     name: string;
@@ -162,6 +168,8 @@ const GATHER = {
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
                jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
                coalesce(p.retry_at > now(), false) AS failing,
+               EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
+                  AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
                (SELECT count(*) FROM resources r WHERE r.blueprint = p.name AND r.state = 'pending'
                    AND (r.built_for IS NULL OR NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending'))) AS warming,
                ARRAY (SELECT s FROM generate_series(0, p.max_resources - 1) s

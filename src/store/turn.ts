@@ -1,4 +1,4 @@
-import type { Blueprint, ResourceType } from '../domain/blueprint.js';
+import type { ResourceType } from '../domain/blueprint.js';
 import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import type { Demand, Snapshot } from '../domain/snapshot.js';
 

@@ -1,20 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Installation, until } from '../support/installation.js';
-import { violations } from '../support/invariants.js';
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { until, useInstallation } from '../support/installation.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 
-let berth: Installation;
-beforeEach(async () => {
-  berth = await Installation.start();
-  await berth.declare(policy('low'), tier('low'), tier('high', { fourEyes: true }));
-});
-afterEach(async () => {
-  try {
-    expect(await violations(berth.db)).toEqual([]);
-  } finally {
-    await berth.close();
-  }
-});
+const berth = useInstallation(policy('low'), tier('low'), tier('high', { fourEyes: true }));
 
 /** A person with these roles, and their token. */
 async function person(name: string, roles: unknown[]): Promise<string> {

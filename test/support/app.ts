@@ -7,7 +7,7 @@ import { type App, createApp } from '../../src/app.module.js';
 import { Drivers } from '../../src/broker/drivers.js';
 import { BerthClient } from '../../src/client/client.js';
 import { readConfig } from '../../src/config.js';
-import { PROVIDES, type DriverType } from '../../src/domain/blueprint.js';
+import { type DriverType, PROVIDES } from '../../src/domain/blueprint.js';
 import { type FakeCall, FakeDriver } from '../../src/drivers/fake.driver.js';
 import { createTestDatabase } from './postgres.js';
 
@@ -36,7 +36,12 @@ export interface TestApp {
 }
 
 /** A whole broker over a real PostgreSQL, listening on a free port. */
-export async function startTestApp({ databaseUrl, script, real = false, env = {} }: TestAppOptions = {}): Promise<TestApp> {
+export async function startTestApp({
+  databaseUrl,
+  script,
+  real = false,
+  env = {},
+}: TestAppOptions = {}): Promise<TestApp> {
   const database = databaseUrl === undefined ? await createTestDatabase() : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const config = readConfig({
@@ -48,7 +53,9 @@ export async function startTestApp({ databaseUrl, script, real = false, env = {}
     BERTH_LOG_LEVEL: 'silent',
     ...env,
   });
-  const fakes = new Map((Object.keys(PROVIDES) as DriverType[]).map((type) => [type, new FakeDriver(type, script)]));
+  const fakes = new Map(
+    (Object.keys(PROVIDES) as DriverType[]).map((type) => [type, new FakeDriver(type, script)]),
+  );
   const url = databaseUrl ?? (database as { url: string }).url;
   const log = pino({ level: config.logLevel });
   const drivers = real ? undefined : () => new Drivers([...fakes.values()]);

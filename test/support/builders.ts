@@ -59,9 +59,10 @@ export function pooled({
   room = slots(rooms).map((slot) => ({ slot, place: null })),
   failing = false,
   warming = 0,
+  wanted = true,
   ...facts
 }: Facts<PoolBlueprint, 'limits'> & { rooms?: number } = {}): PoolBlueprint {
-  return { ...blueprint({ reuse: 'tier', ...facts }), room, failing, warming };
+  return { ...blueprint({ reuse: 'tier', ...facts }), room, failing, warming, wanted };
 }
 
 export interface WorldFacts {

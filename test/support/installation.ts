@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import pg from 'pg';
 import type { FakeCall } from '../../src/drivers/fake.driver.js';
-import { startTestApp, type TestApp, type TestAppOptions } from './app.js';
+import { startTestApp, type TestApp } from './app.js';
+import { violations } from './invariants.js';
 
 /** An answer, with its JSON read where it has one. */
 export interface Answer {
@@ -129,18 +131,31 @@ export class Caller {
   }
 }
 
-/** A broker of the test's own with its fake drivers, whose script may change as the test goes on. */
+/** A broker with fake drivers, whose script may change as a test goes on. */
 export class Installation extends Caller {
   script: (call: FakeCall) => Promise<void> | void = () => undefined;
-  app!: TestApp;
 
-  static async start(options: TestAppOptions = {}): Promise<Installation> {
-    let installation: Installation | undefined;
-    const script = (call: FakeCall) => installation?.script(call);
-    const app = await startTestApp({ script, ...options });
-    installation = new Installation(app);
-    installation.app = app;
+  private constructor(readonly app: TestApp) {
+    super(app);
+  }
+
+  static async start(): Promise<Installation> {
+    const script = (call: FakeCall) => installation.script(call);
+    const installation: Installation = new Installation(await startTestApp({ script }));
     return installation;
+  }
+
+  /** Forgets all that was declared and done, which takes a tenth of the time of another broker. */
+  async reset(): Promise<void> {
+    this.script = () => undefined;
+    await this.sql(`DELETE FROM command_output; DELETE FROM commands; DELETE FROM operations; DELETE FROM leases;
+      DELETE FROM resources; DELETE FROM authorizations; DELETE FROM blueprints; DELETE FROM consumers;
+      DELETE FROM tiers; DELETE FROM events; DELETE FROM idempotency_keys; DELETE FROM people WHERE name <> 'admin';
+      DELETE FROM tokens WHERE name <> 'admin'; UPDATE installation SET isolation = 'high', waivers = '[]'`);
+    for (const fake of this.app.fakes.values()) {
+      fake.calls.length = 0;
+      fake.existing.clear();
+    }
   }
 
   /** Calls of a driver's method so far, on this subject or on any. */
@@ -153,6 +168,32 @@ export class Installation extends Caller {
     await super.close();
     await this.app.close();
   }
+}
+
+/**
+ * A broker for all tests of a file. Each test begins with nothing but what the documents declare, and must leave a
+ * database in which every invariant holds.
+ */
+export function useInstallation(...documents: unknown[]): Installation {
+  let installation: Installation | undefined;
+  beforeAll(async () => {
+    installation = await Installation.start();
+  });
+  beforeEach(async () => {
+    await installation?.reset();
+    await installation?.declare(...documents);
+  });
+  afterEach(async () => {
+    if (installation) expect(await violations(installation.db)).toEqual([]);
+  });
+  afterAll(() => installation?.close());
+  return new Proxy({} as Installation, {
+    get: (_, name) => {
+      const value = Reflect.get(installation as Installation, name);
+      return typeof value === 'function' ? value.bind(installation) : value;
+    },
+    set: (_, name, value) => Reflect.set(installation as Installation, name, value),
+  });
 }
 
 /** Looks until it is as wanted; fails with the last look after 10 s. */

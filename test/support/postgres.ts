@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 export interface TestDatabase {
@@ -6,14 +7,11 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-let made = 0;
-
 /** A migrated, empty database of the caller's own, on the server that the whole run shares: about 50 ms. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const template = new URL(process.env.BERTH_TEST_TEMPLATE_URL!);
   const source = template.pathname.slice(1);
-  made += 1;
-  const name = `${source}_${process.pid}_${made}`;
+  const name = `${source}_${randomUUID().replaceAll('-', '')}`;
   await onServer(template, `CREATE DATABASE ${name} TEMPLATE ${source}`);
   return {
     url: onDatabase(template, name),

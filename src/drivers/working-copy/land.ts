@@ -6,7 +6,7 @@ import { BareCopy } from './bare-copy.js';
 import type { Mirrors } from './mirrors.js';
 import type { GitSource } from './remote.js';
 
-/** Pushes before a branch that moves each time is given up. */
+/** Pushes in a row before a branch that moves each time is left alone for a while. */
 const MOST_TRIES = 5;
 
 /**
@@ -32,8 +32,8 @@ export async function land(
     const landed = await find(change, tip, copy);
     if (landed) return landed;
     if (refusal?.at === tip) throw refusal.fault;
-    if (expect !== undefined && expect !== tip) throw moved(target, { expected: expect, found: tip });
-    if (tries === MOST_TRIES) throw moved(target, { tries });
+    if (expect !== undefined && expect !== tip) throw moved(target, false, { expected: expect, found: tip });
+    if (tries === MOST_TRIES) throw moved(target, true, { tries });
     merging ??= await copy.bring(change.source.uri, change.source);
     const commit = await squash(change, { tip, merging, staging }, copy);
     try {
@@ -90,8 +90,9 @@ async function squash(
   return copy.git('squash-merge', ['commit-tree', '-p', tip, '-F', file, tree], { access });
 }
 
-function moved(target: string, details: Record<string, unknown>): DriverError {
+function moved(target: string, temporary: boolean, details: Record<string, unknown>): DriverError {
   return new DriverError('conflict', `The branch ${target} has moved.`, {
+    temporary,
     details: { reason: 'moved', ...details },
   });
 }

@@ -81,7 +81,7 @@ export const HAPPENINGS = {
     if (lease) releaseLease(lease, 'cancelled');
   },
   approve: (history: History, a: number, b: number) =>
-    history.decide(pick(history.world.edges, a), b, 'approve'),
+    history.decide(pick(history.world.edges, a), b, 'approve', a % 2 === 0),
   decline: (history: History, a: number, b: number) =>
     history.decide(pick(history.world.edges, a), b, 'decline'),
   revoke: (history: History, a: number, b: number) =>
@@ -171,7 +171,7 @@ export class History {
     must(false, 'the broker never comes to rest');
   }
 
-  decide(edge: ModelEdge | undefined, by: number, decision: AuthorizationDecision): void {
+  decide(edge: ModelEdge | undefined, by: number, decision: AuthorizationDecision, expires = false): void {
     const principal = pick(PRINCIPALS, by);
     if (!edge || !principal) return;
     const { world } = this;
@@ -192,7 +192,7 @@ export class History {
     edge.state = move(AUTHORIZATION, edge.state, decision === 'approve' ? 'authorized' : 'declined');
     Object.assign(edge, { decidedBy: principal.name, decidedAt: world.now, changes: [] });
     edge.approvedVersion = decision === 'approve' ? world.blueprint(edge.blueprint).version : null;
-    edge.expiresAt = decision === 'approve' && by > 4 ? new Date(world.now.getTime() + 600_000) : null;
+    edge.expiresAt = expires ? new Date(world.now.getTime() + 600_000) : null;
     if (decision === 'revoke' && by % 2 === 1) this.breakLeases(edge);
     else must(`${before}` === `${world.leases.map(({ state }) => state)}`, '7: a decision ends a lease');
   }

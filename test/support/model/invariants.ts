@@ -29,8 +29,9 @@ export function assertInvariants(world: World): void {
 
 /** What must hold when there is nothing more to do: all that is over is gone, all that stands is fit. */
 export function assertAtRest(world: World): void {
-  for (const { id, state } of world.leases) {
+  for (const { id, state, expiresAt } of world.leases) {
     must(['pending', 'active', 'destroyed'].includes(state), `${id} is left ${state}`);
+    must(state !== 'active' || expiresAt === null || expiresAt > world.now, `${id} outlives its time`);
   }
   for (const resource of world.resources) {
     const { id, state, type, hygiene, hostLeaseId, uses } = resource;
@@ -122,10 +123,11 @@ function reclaim(world: World, resource: ModelResource, leaseId: string): void {
   must(ending.length === 0, `two are reclaimed for ${leaseId}`);
 }
 
-/** Each lease is decided once; nobody is overtaken by a later equal; nothing goes to two. */
-function turn(world: World, decisions: readonly Decision[]): void {
+/** Each lease that waits is decided once; nobody is overtaken by a later equal; nothing goes to two. */
+function turn(world: World, waiting: readonly ModelLease[], decisions: readonly Decision[]): void {
   const decided = decisions.map(({ leaseId }) => leaseId).filter((id) => id !== null);
   must(areUnique(decided), 'a lease is decided twice');
+  must(decided.length === waiting.length, 'a lease is not decided');
   const places = decisions.flatMap((one) => (one.kind === 'grant' || one.kind === 'share' ? [one] : []));
   must(
     areUnique(places.map(({ resourceId, slot }) => `${resourceId}/${slot}`)),

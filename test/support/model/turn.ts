@@ -24,7 +24,7 @@ export function turn(world: World, tier: string, type: ResourceType): void {
     snapshotOf(world, tier, type),
     world.now,
   );
-  witness.turn(world, decisions);
+  witness.turn(world, waiting, decisions);
   for (const decision of decisions) apply(world, decision);
 }
 
@@ -94,6 +94,7 @@ function pooled(world: World, blueprint: ModelBlueprint): PoolBlueprint {
     ...blueprint,
     failing: failures >= 3 && retryAt > world.now,
     room: roomOf(world, blueprint).map((slot) => ({ slot, place: null })),
+    wanted: true,
     warming: world.liveOf(name).filter((one) => one.state === 'pending' && !isAwaited(world, one)).length,
   };
 }

@@ -1,0 +1,566 @@
+import { describe, expect, it } from '@jest/globals';
+import { DriverError } from '../../src/drivers/driver.js';
+import { gate, type Shown, until, useInstallation } from '../support/installation.js';
+import { mostHolders } from '../support/invariants.js';
+import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+
+const berth = useInstallation(policy('low'), tier('low'));
+
+/** Declares consumers that list the blueprints and may use them. */
+async function approved(blueprints: string[], ...names: string[]): Promise<void> {
+  for (const name of names) {
+    await berth.declare(consumer(name, blueprints));
+    for (const blueprint of blueprints) await berth.approve(name, blueprint);
+  }
+}
+
+const activeOf = (leases: Shown[]) =>
+  Promise.all(leases.map(async ({ id }) => (await berth.read(id)).state === 'active'));
+
+describe('an idle resource', () => {
+  it('that matches is used again before another is built', async () => {
+    await berth.declare(hosts('box', { resources: 5 }));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    await berth.run(first.id, 'echo mine');
+    await berth.release(first.id);
+    await berth.becomes(first.resource, { hygiene: 'clean', leases: 0 });
+
+    const second = await berth.lease('step');
+    expect(second).toMatchObject({ resource: first.resource, fence: first.fence + 1 });
+    expect([berth.calls('build'), berth.calls('clean')]).toEqual([1, 1]);
+  });
+
+  it('is given to the consumer that held it last, whichever was used most lately', async () => {
+    await berth.declare(hosts('box', { resources: 2 }));
+    await approved(['box'], 'ann', 'bob');
+    const [anns, bobs] = [await berth.lease('ann'), await berth.lease('bob')];
+    await berth.release(anns.id);
+    await berth.release(bobs.id);
+    expect((await berth.lease('ann')).resource).toBe(anns.resource);
+  });
+
+  it('of a consumer’s own is found behind those of others', async () => {
+    await berth.declare(hosts('box', { resources: 3, reuse: 'consumer' }));
+    await approved(['box'], 'ann', 'bob');
+    const anns = await berth.lease('ann');
+    const bobs = [await berth.lease('bob'), await berth.lease('bob')];
+    for (const { id } of [anns, ...bobs]) await berth.release(id);
+    expect((await berth.lease('ann')).resource).toBe(anns.resource);
+  });
+
+  it('that was never used through its lease is handed on without a cleaning', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    expect(await berth.release(first.id)).toMatchObject({ state: 'destroyed' });
+    expect((await berth.lease('step')).resource).toBe(first.resource);
+    expect([berth.calls('clean'), berth.calls('cut')]).toEqual([0, 0]);
+  });
+
+  it('is reclaimed at the limit for one who can’t use it, once, and after it was left alone for long enough', async () => {
+    await berth.declare(hosts('box', { reuse: 'consumer', idleAfter: '1h' }));
+    await approved(['box'], 'ann', 'bob');
+    const anns = await berth.lease('ann');
+    await berth.run(anns.id, 'echo');
+    await berth.release(anns.id);
+    await berth.becomes(anns.resource, { leases: 0, hygiene: 'clean' });
+    const bobs = await berth.request('bob');
+    expect(bobs).toMatchObject({ waiting: { reason: 'queued' } });
+
+    await berth.sql(`UPDATE resources SET last_used_at = now() - interval '2 h'`);
+    const others = await berth.request('bob');
+    await berth.becomes(bobs.id, 'active');
+    expect(await berth.read(anns.resource)).toMatchObject({ reason: 'reclaimed' });
+    expect(await berth.read(others.id)).toMatchObject({ state: 'pending' });
+    const reclaimed = (await berth.events()).filter(({ data }) => data.reason === 'reclaimed');
+    expect(reclaimed).toHaveLength(2); // released for it, then destroyed… never a second resource
+    expect(new Set(reclaimed.map(({ resource }) => resource)).size).toBe(1);
+  });
+
+  it('that carries an idle working copy gives way to one who needs the host', async () => {
+    await berth.declare(hosts('box'), copies('trees', 'box'));
+    await approved(['box', 'trees'], 'step');
+    await berth.approve('trees', 'box');
+    const copy = await berth.lease('step', checkout);
+    await berth.release(copy.id);
+    expect((await berth.request('step', {}, 10)).state).toBe('active');
+    expect(await berth.read(copy.resource)).toMatchObject({ state: 'destroyed', reason: 'reclaimed' });
+  });
+});
+
+describe('a shared host', () => {
+  it('is used only when none can be built', async () => {
+    await berth.declare(hosts('box', { resources: 2, leasesPerResource: 2 }));
+    await approved(['box'], 'step');
+    const leases = [];
+    for (let n = 0; n < 4; n += 1) leases.push(await berth.lease('step'));
+    const [a, b, c, d] = leases.map(({ resource }) => resource);
+    expect(a).not.toBe(b);
+    expect([c, d].sort()).toEqual([a, b].sort());
+    expect(await berth.request('step')).toMatchObject({ waiting: { reason: 'queued' } });
+    expect(Math.max(...(await mostHolders(berth.db)).values())).toBe(2);
+  });
+
+  it('is cleaned when the last lease on it ends, though only an earlier one was used', async () => {
+    await berth.declare(hosts('box', { leasesPerResource: 2 }));
+    await approved(['box'], 'step');
+    const [used, unused] = [await berth.lease('step'), await berth.lease('step')];
+    await berth.run(used.id, 'echo');
+    await berth.release(used.id);
+    await berth.becomes(used.id, 'destroyed');
+    await until(
+      () => berth.sql(`SELECT FROM resources WHERE due_at IS NULL AND claimed_until IS NULL`),
+      (rested) => rested.length === 1,
+    );
+    await berth.release(unused.id);
+    await berth.becomes(used.resource, { leases: 0, hygiene: 'clean' });
+  });
+});
+
+describe('a request', () => {
+  it('that no blueprint could ever satisfy is refused at once, saying which condition failed', async () => {
+    await berth.declare(hosts('box', { spec: { image: 'small' } }));
+    await approved(['box'], 'step');
+    const body = { type: 'host', consumer: 'step', attributes: { image: 'large' } };
+    const refused = await berth.call('POST /v1/leases', { body });
+    expect(refused).toMatchObject({ status: 422, body: { code: 'impossible' } });
+    expect(refused.body.detail).toMatch(/attributes/);
+    const unlisted = { type: 'host', consumer: 'step', blueprints: ['other'] };
+    expect(await berth.call('POST /v1/leases', { body: unlisted })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: 'blueprints' }] },
+    });
+    expect((await berth.ok('GET /v1/leases')).items).toEqual([]);
+  });
+
+  it('that could be satisfied later waits and says its position', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    await berth.lease('step');
+    expect((await berth.request('step')).waiting).toEqual({ reason: 'queued', position: 1 });
+    expect((await berth.request('step')).waiting).toEqual({ reason: 'queued', position: 2 });
+    expect((await berth.request('step', { priority: 5 })).waiting).toMatchObject({ position: 1 });
+  });
+
+  it('that is sent again under its key gets the same lease, never a second one', async () => {
+    await berth.declare(hosts('box', { resources: 20 }));
+    await approved(['box'], 'step');
+    const request = {
+      body: { type: 'host', consumer: 'step' },
+      headers: { 'idempotency-key': 'build 7', prefer: 'wait=10' },
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => berth.call('POST /v1/leases', request)),
+    );
+    expect(new Set(answers.map(({ body }) => body.id)).size).toBe(1);
+    expect((await berth.call('POST /v1/leases', request)).body.id).toBe(answers[0]?.body.id);
+    expect((await berth.ok('GET /v1/leases')).items).toHaveLength(1);
+    expect((await berth.ok('GET /v1/resources')).items).toHaveLength(1);
+    const other = { ...request, body: { ...request.body, note: 'another' } };
+    expect(await berth.call('POST /v1/leases', other)).toMatchObject({
+      status: 409,
+      body: { code: 'idempotency-conflict' },
+    });
+  });
+
+  it('that is sent twice at once while something stands free takes one place', async () => {
+    await berth.declare(hosts('box', { resources: 4, warm: 4 }));
+    await approved(['box'], 'step');
+    await until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      ({ free }) => free === 4,
+    );
+    const request = { body: { type: 'host', consumer: 'step' }, headers: { 'idempotency-key': 'once' } };
+    await Promise.all(Array.from({ length: 8 }, () => berth.ok('POST /v1/leases', request)));
+    expect((await berth.ok('GET /v1/blueprints/box')).free).toBe(3);
+  });
+
+  it('whose first answer was lost goes on under the same lease when it is sent again', async () => {
+    await berth.declare(hosts('box', { resources: 2 }));
+    await approved(['box'], 'step');
+    const request = { body: { type: 'host', consumer: 'step' }, headers: { 'idempotency-key': 'lost' } };
+    const first = await berth.ok('POST /v1/leases', request);
+    await berth.sql(`UPDATE idempotency_keys SET status = NULL, answer = NULL`);
+    const again = await berth.ok('POST /v1/leases', {
+      ...request,
+      headers: { ...request.headers, prefer: 'wait=10' },
+    });
+    expect(again).toMatchObject({ id: first.id, state: 'active' });
+  });
+});
+
+describe('the queue', () => {
+  it('serves equals first come, first served', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const holder = await berth.lease('step');
+    const waiting = [];
+    for (let n = 0; n < 5; n += 1) waiting.push(await berth.request('step'));
+    let held = holder;
+    for (const next of waiting) {
+      await berth.release(held.id);
+      await berth.becomes(next.id, 'active');
+      expect((await activeOf(waiting)).filter(Boolean)).toHaveLength(1);
+      held = next;
+    }
+  });
+
+  it('does not let a consumer with many waiters starve one with a single one', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'many', 'one');
+    const holder = await berth.lease('many');
+    await Promise.all(Array.from({ length: 60 }, () => berth.request('many')));
+    const single = await berth.request('one');
+    await berth.release(holder.id);
+    await berth.becomes(single.id, 'active');
+  });
+
+  it('serves the higher priority first', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const holder = await berth.lease('step');
+    const [low, high] = [await berth.request('step'), await berth.request('step', { priority: 10 })];
+    await berth.release(holder.id);
+    await berth.becomes(high.id, 'active');
+    expect((await berth.read(low.id)).state).toBe('pending');
+  });
+
+  it('goes on past one who can’t be served', async () => {
+    await berth.declare(hosts('box'), hosts('spare'));
+    await approved(['box', 'spare'], 'step');
+    await berth.lease('step', { blueprints: ['box'] });
+    const blocked = await berth.request('step', { blueprints: ['box'], priority: 10 });
+    expect((await berth.lease('step')).blueprint).toBe('spare');
+    expect((await berth.read(blocked.id)).waiting).toMatchObject({ reason: 'queued' });
+  });
+
+  it('goes on past more than a turn of those who can’t be served', async () => {
+    await berth.declare(hosts('box'), hosts('later'));
+    await approved(['box'], 'step');
+    await berth.declare(consumer('step', ['box', 'later']));
+    const holder = await berth.lease('step', { blueprints: ['box'] });
+    const first = await berth.request('step', { blueprints: ['later'] });
+    await berth.sql(
+      `INSERT INTO leases (id, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting)
+       SELECT 'lease_blocked' || n, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting
+         FROM leases, generate_series(1, 1100) n WHERE id = $1`,
+      [first.id],
+    );
+    const behind = await berth.request('step', { blueprints: ['box'] });
+    await berth.release(holder.id);
+    await berth.becomes(behind.id, 'active');
+  });
+
+  it('is not held up by a waiter that gives up', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const holder = await berth.lease('step');
+    const [quits, stays] = [await berth.request('step'), await berth.request('step')];
+    expect(await berth.release(quits.id)).toMatchObject({ state: 'destroyed', ended: 'cancelled' });
+    await berth.release(holder.id);
+    await berth.becomes(stays.id, 'active');
+  });
+
+  it('gives what was built for a waiter that gave up to the next', async () => {
+    const building = gate();
+    berth.script = (call) => (call.method === 'build' ? building.hold(call) : undefined);
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const [quits, stays] = [await berth.request('step'), await berth.request('step')];
+    await building.reached;
+    await berth.release(quits.id);
+    building.open();
+    await berth.becomes(stays.id, 'active');
+    expect(berth.calls('build')).toBe(1);
+  });
+});
+
+describe('a waiter is woken at once by', () => {
+  const woken = async (id: string, act: () => Promise<unknown>) => {
+    await act();
+    const since = Date.now();
+    await berth.becomes(id, 'active');
+    expect(Date.now() - since).toBeLessThan(1500);
+  };
+
+  it('a raised limit', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    await berth.lease('step');
+    const { id } = await berth.request('step');
+    await woken(id, () => berth.declare(hosts('box', { resources: 2 })));
+  });
+
+  it('another machine in the list of an ssh-host', async () => {
+    const machines = (...names: string[]) =>
+      hosts('fleet', { type: 'ssh-host', resources: 9, spec: { hosts: names.map((name) => ({ name })) } });
+    await berth.declare(machines('a'));
+    await approved(['fleet'], 'step');
+    await berth.lease('step');
+    const { id } = await berth.request('step');
+    expect((await berth.read(id)).waiting).toMatchObject({ reason: 'queued' });
+    await woken(id, () => berth.declare(machines('a', 'b')));
+  });
+
+  it('an uncordoned resource', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    await berth.release(first.id);
+    await berth.ok(`POST /v1/resources/${first.resource}/cordon`, { body: {} });
+    const { id } = await berth.request('step');
+    expect((await berth.read(id)).state).toBe('pending');
+    await woken(id, () => berth.ok(`POST /v1/resources/${first.resource}/uncordon`, { body: {} }));
+  });
+
+  it('an enabled blueprint', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    await berth.ok('POST /v1/blueprints/box/disable', { body: {} });
+    const { id } = await berth.request('step');
+    expect((await berth.read(id)).waiting).toMatchObject({ reason: 'queued' });
+    await woken(id, () => berth.ok('POST /v1/blueprints/box/enable', { body: {} }));
+  });
+
+  it('the end of a cleaning', async () => {
+    const cleaning = gate();
+    berth.script = (call) => (call.method === 'clean' ? cleaning.hold(call) : undefined);
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    await berth.run(first.id, 'echo');
+    const { id } = await berth.request('step');
+    await berth.release(first.id);
+    await cleaning.reached;
+    expect((await berth.read(id)).state).toBe('pending');
+    await woken(id, async () => cleaning.open());
+  });
+
+  it('a reclaimed host of the same blueprint', async () => {
+    await berth.declare(hosts('box', { reuse: 'none' }));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    const { id } = await berth.request('step');
+    await woken(id, () => berth.release(first.id));
+    expect((await berth.read(id)).resource).not.toBe(first.resource);
+  });
+});
+
+describe('a limit', () => {
+  it('that is lowered is kept to as soon as leases end', async () => {
+    await berth.declare(hosts('box', { resources: 3, reuse: 'none' }));
+    await approved(['box'], 'step');
+    const [first] = [await berth.lease('step'), await berth.lease('step'), await berth.lease('step')];
+    await berth.declare(hosts('box', { resources: 1, reuse: 'none' }));
+    const { id } = await berth.request('step');
+    await berth.release(first.id);
+    await berth.becomes(first.resource, 'destroyed');
+    expect(await berth.read(id)).toMatchObject({ state: 'pending' });
+    expect(berth.calls('build')).toBe(3);
+  });
+
+  it('of one resource is kept by twenty who ask at once', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const leases = await Promise.all(Array.from({ length: 20 }, () => berth.request('step')));
+    while (leases.length > 0) {
+      const states = await until(
+        () => activeOf(leases),
+        (active) => active.some(Boolean),
+      );
+      expect(states.filter(Boolean)).toHaveLength(1);
+      const [served] = leases.splice(states.indexOf(true), 1);
+      await berth.release(served.id);
+    }
+    expect(Math.max(...(await mostHolders(berth.db)).values())).toBe(1);
+    expect(berth.calls('build')).toBe(1);
+  });
+});
+
+describe('a place', () => {
+  const machines = (fields = {}) =>
+    hosts('fleet', {
+      type: 'ssh-host',
+      resources: 9,
+      spec: { hosts: ['a', 'b', 'c'].map((name) => ({ name })) },
+      ...fields,
+    });
+
+  it('that a request names is the one it gets', async () => {
+    await berth.declare(machines());
+    await approved(['fleet'], 'step');
+    const lease = await berth.lease('step', { attributes: { place: 'c' } });
+    expect(await berth.read(lease.resource)).toMatchObject({ place: 'c' });
+  });
+
+  it('on which building fails is left for another', async () => {
+    berth.script = async ({ method, id }) => {
+      if (method !== 'build') return;
+      const [{ place }] = await berth.sql(`SELECT place FROM resources WHERE id = $1`, [id]);
+      if (place === 'a') throw new DriverError('unreachable', 'No route to a.', { temporary: true });
+    };
+    await berth.declare(machines());
+    await approved(['fleet'], 'step');
+    const lease = await berth.lease('step');
+    expect((await berth.read(lease.resource)).place).not.toBe('a');
+  });
+});
+
+describe('a build that fails', () => {
+  it('leaves the request to another blueprint and is visible on its own', async () => {
+    berth.script = async ({ method, id }) => {
+      if (method !== 'build') return;
+      const [{ blueprint }] = await berth.sql(`SELECT blueprint FROM resources WHERE id = $1`, [id]);
+      if (blueprint === 'bad') throw new DriverError('image-missing', 'There is no such image.');
+    };
+    await berth.declare(hosts('bad'), hosts('good'));
+    await approved(['bad', 'good'], 'step');
+    expect((await berth.lease('step')).blueprint).toBe('good');
+    expect(await berth.ok('GET /v1/blueprints/bad')).toMatchObject({
+      failures: 1,
+      lastFailure: 'There is no such image.',
+      retryAt: expect.any(String),
+    });
+  });
+
+  it('is tried again after a while, longer each time, and forgotten once it succeeds', async () => {
+    let failing = true;
+    berth.script = ({ method }) => {
+      if (method === 'build' && failing) throw new DriverError('unreachable', 'The engine is down.');
+    };
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const { id } = await berth.request('step');
+    const waits = [];
+    for (let failures = 1; failures <= 3; failures += 1) {
+      const { retryAt } = await until(
+        () => berth.ok('GET /v1/blueprints/box'),
+        (found) => found.failures === failures && found.retryAt !== null,
+      );
+      waits.push(new Date(retryAt).getTime() - Date.now());
+      await berth.sql(`UPDATE blueprints SET retry_at = now()`);
+      await berth.declare(tier('low', { secrets: failures % 2 === 0 })); // anything that makes the broker look
+    }
+    expect(waits[2]).toBeGreaterThan((waits[0] as number) * 2);
+    failing = false;
+    await berth.sql(`UPDATE blueprints SET retry_at = now()`);
+    await berth.becomes(id, 'active');
+    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures: 0, lastFailure: null });
+  });
+
+  it('leaves nothing behind', async () => {
+    berth.script = ({ method, nth }) => {
+      if (method === 'verify' && nth === 1) throw new DriverError('refused', 'It is privileged.');
+    };
+    await berth.declare(hosts('bad'), hosts('good'));
+    await approved(['bad', 'good'], 'step');
+    const { id } = await berth.request('step');
+    await until(
+      () => berth.ok('GET /v1/blueprints'),
+      ({ items }) => items.every(({ failures }: Shown) => failures === 1),
+    );
+    await until(
+      () => [...berth.app.fakes.values()].flatMap(({ existing }) => [...existing]),
+      (existing) => existing.length === 0,
+    );
+    await berth.release(id);
+  });
+});
+
+describe('a warm pool', () => {
+  const free = (wanted: number) =>
+    until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      (box) => box.free === wanted,
+    );
+
+  it('fills to what is to be kept warm before anyone asks', async () => {
+    await berth.declare(hosts('box', { resources: 5, warm: 3 }));
+    await free(3);
+    expect(berth.calls('build')).toBe(3);
+  });
+
+  it('answers at once, and is filled again without anyone waiting for it', async () => {
+    await berth.declare(hosts('box', { resources: 5, warm: 2, reuse: 'none' }));
+    await approved(['box'], 'step');
+    await free(2);
+    expect((await berth.request('step')).state).toBe('active');
+    await free(2);
+    expect((await berth.ok('GET /v1/blueprints/box')).live).toBe(3);
+  });
+
+  it('never goes past the limit', async () => {
+    await berth.declare(hosts('box', { resources: 2, warm: 2 }));
+    await approved(['box'], 'step');
+    await free(2);
+    await berth.lease('step');
+    await berth.lease('step');
+    await free(0);
+    expect(berth.calls('build')).toBe(2);
+  });
+
+  it('stops building while builds fail', async () => {
+    berth.script = ({ method }) => {
+      if (method === 'build') throw new DriverError('unreachable', 'The engine is down.');
+    };
+    await berth.declare(hosts('box', { resources: 5, warm: 1 }));
+    await until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      ({ failures }) => failures >= 1,
+    );
+    await approved(['box'], 'step');
+    await berth.request('step');
+    expect((await berth.ok('GET /v1/blueprints/box')).failures).toBeLessThan(2);
+  });
+
+  it('of working copies is laid on hosts before anyone asks', async () => {
+    await berth.declare(hosts('stand', { resources: 2 }), copies('box', 'stand', { resources: 2, warm: 1 }));
+    await berth.approve('box', 'stand');
+    await free(1);
+  });
+});
+
+describe('a resource', () => {
+  it('is retired after as many leases as its blueprint says', async () => {
+    await berth.declare(hosts('box', { resources: 1, maxUses: 2 }));
+    await approved(['box'], 'step');
+    const seen = [];
+    for (let n = 0; n < 3; n += 1) {
+      const lease = await berth.lease('step');
+      seen.push(lease.resource);
+      await berth.release(lease.id);
+    }
+    expect(seen[0]).toBe(seen[1]);
+    expect(seen[2]).not.toBe(seen[0]);
+    await berth.becomes(seen[0], 'destroyed');
+  });
+
+  it('is retired at its age between leases, never during one', async () => {
+    await berth.declare(hosts('box', { maxAge: '1h' }));
+    await approved(['box'], 'step');
+    const { id, resource } = await berth.lease('step');
+    await berth.sql(`UPDATE resources SET created_at = now() - interval '2 h', due_at = now()`);
+    await until(
+      () => berth.sql(`SELECT FROM resources WHERE due_at > now() OR (due_at IS NULL AND claim IS NULL)`),
+      (rested) => rested.length === 1,
+    );
+    expect(await berth.read(resource)).toMatchObject({ state: 'active' });
+    await berth.release(id);
+    expect(await berth.becomes(resource, 'destroyed')).toMatchObject({ reason: 'retired' });
+  });
+
+  it('that can’t be shown to be clean is destroyed and never offered again', async () => {
+    berth.script = ({ method }) => {
+      if (method === 'clean') throw new DriverError('not-clean', 'A process would not die.');
+    };
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    await berth.run(first.id, 'echo');
+    await berth.release(first.id);
+    const second = await berth.lease('step');
+    expect(second.resource).not.toBe(first.resource);
+    expect(await berth.read(first.resource)).toMatchObject({ state: 'destroyed' });
+  });
+});
