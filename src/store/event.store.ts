@@ -59,7 +59,7 @@ export class EventStore {
         text: `SELECT xid::text, seq, at, kind, lease, resource, blueprint, consumer, "authorization", command, operation,
                       principal, data
                  FROM events
-                WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())${conditions}
+                WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < ${HORIZON}${conditions}
                 ORDER BY xid, seq LIMIT $3`,
       },
       [xid, seq, limit, ...given.map(([, value]) => value)],
@@ -71,12 +71,23 @@ export class EventStore {
   /** Id of the newest event that `list` would show, to follow from now on. */
   async latest(): Promise<string> {
     const [row] = await this.db.rows<{ xid: string; seq: number }>({
-      text: `SELECT xid::text, seq FROM events WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+      text: `SELECT xid::text, seq FROM events WHERE xid < ${HORIZON}
               ORDER BY xid DESC, seq DESC LIMIT 1`,
     });
     return row ? `${row.xid}-${row.seq}` : '0-0';
   }
 }
+
+/**
+ * The oldest transaction that was open when the statement began and may yet write an event here. The server numbers the
+ * transactions of all its databases in one row; those that are at work in another database are passed over, so that a
+ * long one there doesn't hold up this log. One that can't be told is waited for.
+ */
+const HORIZON = `(SELECT coalesce(min(open), pg_snapshot_xmax(pg_current_snapshot()))
+    FROM pg_snapshot_xip(pg_current_snapshot()) AS open
+   WHERE NOT EXISTS (SELECT FROM pg_stat_activity a JOIN pg_database d ON d.oid = a.datid
+                      WHERE d.datname <> current_database()
+                        AND a.backend_xid::text::bigint = open::text::bigint % 4294967296))`;
 
 const RECORD = {
   name: 'record-events',

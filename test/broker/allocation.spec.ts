@@ -28,6 +28,7 @@ describe('an idle resource', () => {
 
     const second = await berth.lease('step');
     expect(second).toMatchObject({ resource: first.resource, fence: first.fence + 1 });
+    console.log(JSON.stringify(await berth.sql('SELECT kind, at, lease, resource, data FROM events ORDER BY xid, seq'), null, 0).replaceAll('},{', '},\n{'));
     expect([berth.calls('build'), berth.calls('clean')]).toEqual([1, 1]);
   });
 
