@@ -146,6 +146,8 @@ export class Foundation1763800000000 implements MigrationInterface {
       -- What a turn looks at: free ones to grant, and places on shared ones.
       CREATE INDEX resources_free ON resources (blueprint, last_used_at DESC NULLS LAST)
         WHERE state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned;
+      CREATE INDEX resources_free_of ON resources (blueprint, last_consumer, last_used_at DESC)
+        WHERE state = 'active' AND hygiene = 'clean' AND leases = 0 AND NOT cordoned;
       CREATE INDEX resources_taken ON resources (blueprint) WHERE state = 'active' AND leases > 0 AND NOT cordoned;
       CREATE INDEX resources_live ON resources (blueprint) WHERE state <> 'destroyed';
       CREATE INDEX resources_building ON resources (built_for) WHERE state = 'pending';

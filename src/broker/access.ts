@@ -30,6 +30,10 @@ export async function leaseFor(
 
 /** A lease to act through: active, and held under the fence that the caller knows, if it says one. */
 export function mustBeActive(lease: LeaseRow, fence: number | undefined): void {
+  if (lease.expiresInSeconds !== null && lease.expiresInSeconds <= 0 && lease.state === 'active')
+    throw new BrokerError('lease-over', 'The lease has expired; request a new one.', {
+      details: { lease: lease.id, ended: 'expired' },
+    });
   if (['released', 'broken', 'destroyed'].includes(lease.state)) {
     const when = lease.endedAt ? ` at ${lease.endedAt.toISOString()}` : '';
     throw new BrokerError('lease-over', `The lease ended${when} (${lease.ended}); request a new one.`, {

@@ -24,6 +24,8 @@ interface Line {
   running: boolean;
   /** Something changed while the turn ran: take another, whoever asks. */
   again: boolean;
+  /** Where the next turn begins among those that wait, where the last could not look at all of them. */
+  from: number;
 }
 
 /**
@@ -68,7 +70,7 @@ export class Allocator {
 
   private lineOf(pool: Pool): Line {
     const key = `${pool.tier}/${pool.type}`;
-    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false };
+    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false, from: 0 };
     this.lines.set(key, line);
     return line;
   }
@@ -77,34 +79,35 @@ export class Allocator {
     if (line.running) return;
     line.running = true;
     try {
-      while (line.requests.length > 0 || line.again) {
+      while (line.requests.length > 0 || line.again || line.from > 0) {
         const requests = line.requests.splice(0, TURN_SIZE);
-        line.again = false;
-        await this.turn(line.pool, requests);
+        if (line.from === 0) line.again = false;
+        line.from = await this.turn(line, requests);
       }
     } finally {
       line.running = false;
     }
   }
 
-  private async turn(pool: Pool, requests: Request[]): Promise<void> {
+  /** Returns where the next one begins. */
+  private async turn({ pool, from }: Line, requests: Request[]): Promise<number> {
     try {
-      const { decisions, due } = await this.take(
-        pool,
-        requests.map(({ lease }) => lease),
-      );
+      const leases = requests.map(({ lease }) => lease);
+      const { decisions, due, next } = await this.take(pool, leases, from);
       const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
       const changed = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
       this.signals.send('events', ...(due ? ['due'] : []), ...changed);
+      return next;
     } catch (error) {
       for (const { reject } of requests) reject(error);
       if (requests.length === 0)
         this.log.warn({ err: error, pool }, 'a turn failed; the next one follows with the slow timer');
+      return 0;
     }
   }
 
-  private async take(pool: Pool, leases: NewLease[], tries = 1): ReturnType<TurnStore['take']> {
+  private async take(pool: Pool, leases: NewLease[], from: number, tries = 1): ReturnType<TurnStore['take']> {
     try {
       return await this.turns.take(
         pool,
@@ -119,10 +122,11 @@ export class Allocator {
           };
         },
         (type) => this.drivers.get(type).activatesLeases,
+        from,
       );
     } catch (error) {
       if (!(error instanceof TurnConflict) || tries >= MOST_TRIES) throw error;
-      return this.take(pool, leases, tries + 1);
+      return this.take(pool, leases, from, tries + 1);
     }
   }
 }

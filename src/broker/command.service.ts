@@ -81,6 +81,8 @@ export class CommandService {
         timeoutSeconds,
       };
       if (await commands.add(command, processId)) this.run(lease, command);
+      if (lease.expiresInSeconds !== null && lease.expiresInSeconds <= RUNNER_SECONDS)
+        await commands.alive([id]);
       signals.send('events');
     }
     return this.get(leaseId, id, by, waiting);
@@ -161,11 +163,14 @@ export class CommandService {
   }
 
   private async execute(lease: LeaseRow, command: ProcessRequest, signal: AbortSignal): Promise<void> {
-    const { commands, views, signals } = this.parts;
+    const { commands, leases, views, signals } = this.parts;
     const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
     let exit: Exit;
     try {
       const { driver, view } = await views.lease(lease);
+      // From here on the end of the lease aborts the signal; it may have come before anyone listened.
+      if (!(await leases.use(lease.id, view.fence)))
+        throw new DriverError('refused', 'The lease ended before the command started.');
       const env = { ...lease.env, ...command.env };
       const onOutput = (stream: OutputStream, chunk: Buffer) => output.add(stream, chunk);
       exit = await driver.execute(view, { ...command, env }, onOutput, { signal });

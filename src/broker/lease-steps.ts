@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { reconcileLease } from '../domain/reconcile.js';
 import { DriverError } from '../drivers/driver.js';
 import type { ClaimedLease, ClaimStore } from '../store/claim.store.js';
-import type { LeaseStore } from '../store/lease.store.js';
+import type { EndOptions, LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
@@ -34,9 +34,7 @@ export class LeaseSteps {
       case 'rest':
         return claims.rest('leases', lease.id, processId, step.until);
       case 'end':
-        await leases.end([lease.id], { to: 'released', ended: step.ended, onlyExpired: true });
-        await this.rest(lease);
-        return this.ended(lease);
+        return this.end(lease, { to: 'released', ended: step.ended, onlyExpired: true });
       case 'activate':
         return this.activate(lease, signal);
       case 'cut':
@@ -49,22 +47,25 @@ export class LeaseSteps {
   }
 
   private async activate(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
-    const { leases, resources, views, processId, signals, log } = this.parts;
+    const { claims, leases, resources, views, processId, signals, log } = this.parts;
     try {
       const { driver, view } = await views.lease(lease);
       const { access, contents } = await driver.activate(view, { signal: within('activate', signal) });
       if (contents) await resources.setContents(view.resource.id, contents);
-      if (!(await leases.activated(lease.id, processId, access))) await this.rest(lease);
+      if (!(await leases.activated(lease, processId, access))) await this.rest(lease);
       signals.send('events', lease.id, 'due');
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
-      if (signal.aborted) return this.rest(lease);
+      if (signal.aborted) return claims.giveBack('leases', lease.id, processId);
       if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
       log.warn({ err: error, lease: lease.id }, 'a lease could not be activated');
       const detail = { code: error.code, message: error.message, ...error.details };
-      await leases.end([lease.id], { to: 'broken', ended: 'activation-failed', detail });
-      await this.rest(lease);
-      await this.ended(lease);
+      await this.end(lease, {
+        to: 'broken',
+        ended: 'activation-failed',
+        detail,
+        onlyOn: lease.resourceId,
+      });
     }
   }
 
@@ -77,7 +78,7 @@ export class LeaseSteps {
         const { driver, view } = await views.lease(lease);
         await driver.cut(view, { signal: within('cut', signal) });
       } catch (error) {
-        if (!(error instanceof DriverError)) throw error;
+        if (!(error instanceof DriverError) || signal.aborted) throw error;
         if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
         log.error(
           { err: error, lease: lease.id, resource: resource.id },
@@ -101,8 +102,11 @@ export class LeaseSteps {
   }
 
   /** Commands of a lease that is over are ended, callers that wait for it answered, and those that wait for its place served. */
-  private async ended({ id, tier, type }: ClaimedLease): Promise<void> {
-    this.parts.signals.send('events', 'due', id, `over ${id}`);
-    this.parts.allocator.poke({ tier, type });
+  private async end(lease: ClaimedLease, options: EndOptions): Promise<void> {
+    const [over] = await this.parts.leases.end([lease.id], options);
+    await this.rest(lease);
+    if (!over) return;
+    this.parts.signals.send('events', 'due', over.id, `over ${over.id}`);
+    this.parts.allocator.poke(over);
   }
 }

@@ -88,10 +88,7 @@ export class OperationSteps {
       await this.save(operation, 'done', { ...landed });
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
-      if (either.aborted) {
-        const now = new Date(Date.now() + operation.clockAheadMs);
-        return claims.rest('operations', operation.id, processId, now);
-      }
+      if (either.aborted) return claims.giveBack('operations', operation.id, processId);
       if (error.temporary && operation.attempts + 1 < MOST_TRIES) throw error;
       log.warn({ err: error, operation: operation.id }, 'a change could not be landed');
       const { code, message, details } = error;

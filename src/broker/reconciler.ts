@@ -9,7 +9,7 @@ import type { OperationSteps } from './operation-steps.js';
 import type { ResourceSteps } from './resource-steps.js';
 import type { Signals } from './signals.js';
 
-/** Steps that run at a time. Most of them wait for an engine or a host. */
+/** Steps that run at a time of each kind of subject: slow builds do not hold up releases. Most of them wait for an engine or a host. */
 const MOST_STEPS = 32;
 /** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
 const SLOW_TIMER_MS = 5_000;
@@ -20,6 +20,8 @@ const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation
 interface Step {
   table: Claimable;
   abort: AbortController;
+  /** It was claimed once more before it had ended here; then the claim is given back, for a look at what is there now. */
+  again: boolean;
   done: Promise<void>;
 }
 
@@ -79,13 +81,14 @@ export class Reconciler {
         claimed = await this.claim();
         if (claimed === 0) {
           await this.keepHouse();
-          sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
+          // What is due beyond that has to wait for a step to end, which wakes this up.
+          if (!this.isFull()) sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
         }
       } catch (error) {
         this.parts.log.error({ err: error }, 'the reconciler could not look for work');
         sleepMs = 1000;
       }
-      if (claimed > 0 && this.steps.size < MOST_STEPS) continue;
+      if (claimed > 0) continue;
       await this.sleep(sleepMs, woken);
     }
   }
@@ -93,38 +96,47 @@ export class Reconciler {
   /** Takes what is due, as far as there is room for more steps, and starts on it. */
   private async claim(): Promise<number> {
     const { claims, leaseSteps, resourceSteps, operationSteps, processId } = this.parts;
-    const room = MOST_STEPS - this.steps.size;
-    if (room <= 0) return 0;
-    const leases = await claims.leases(processId, room);
+    const leases = await claims.leases(processId, this.roomFor('leases'));
     for (const lease of leases) this.begin('leases', lease.id, (signal) => leaseSteps.take(lease, signal));
-    const left = room - leases.length;
-    const resources = left > 0 ? await claims.resources(processId, left) : [];
+    const resources = await claims.resources(processId, this.roomFor('resources'));
     for (const resource of resources)
       this.begin('resources', resource.id, (signal) => resourceSteps.take(resource, signal));
-    const last = left - resources.length;
-    const operations = last > 0 ? await claims.operations(processId, last) : [];
+    const operations = await claims.operations(processId, this.roomFor('operations'));
     for (const operation of operations)
       this.begin('operations', operation.id, (signal) => operationSteps.take(operation, signal));
     return leases.length + resources.length + operations.length;
   }
 
+  private roomFor(kind: Claimable): number {
+    return MOST_STEPS - [...this.steps.values()].filter(({ table }) => table === kind).length;
+  }
+
+  private isFull(): boolean {
+    return (['leases', 'resources', 'operations'] as const).some((kind) => this.roomFor(kind) === 0);
+  }
+
   private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
-    // Still under way here although its claim had lapsed: the renewal takes it back.
-    if (this.steps.has(id)) return;
+    const earlier = this.steps.get(id);
+    if (earlier) {
+      earlier.again = true;
+      return;
+    }
     const { log, claims, processId, signals } = this.parts;
     const abort = new AbortController();
     const stopListening = signals.on(`over ${id}`, () => abort.abort());
-    const done = take(abort.signal)
+    const step: Step = { table, abort, again: false, done: Promise.resolve() };
+    this.steps.set(id, step);
+    step.done = take(abort.signal)
       .catch(async (error: unknown) => {
         log.warn({ err: error, [SUBJECT[table]]: id }, 'a step failed and is tried again');
         await claims.retry(table, id, processId).catch(() => undefined);
       })
-      .finally(() => {
+      .finally(async () => {
         stopListening();
         this.steps.delete(id);
+        if (step.again) await claims.giveBack(table, id, processId).catch(() => undefined);
         this.wakeUp();
       });
-    this.steps.set(id, { table, abort, done });
   }
 
   /** What no lease and no resource has as its next step: approvals that lapse, blueprints that may build again, records of dead runners. */

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { BrokerError } from '../domain/errors.js';
 import type { Machine } from '../domain/machine.js';
 import { refusal } from '../domain/machine-findings.js';
 import { reconcileResource } from '../domain/reconcile.js';
@@ -64,9 +65,9 @@ export class ResourceSteps {
   /** Asks for the host lease that the row has named since it was made, so that asking again asks for the same. */
   private async acquireHost(resource: ClaimedResource): Promise<void> {
     const { allocator, claims, processId } = this.parts;
-    await allocator.request(
-      { tier: resource.tier, type: 'host' },
-      {
+    const pool = { tier: resource.tier, type: 'host' } as const;
+    try {
+      await allocator.request(pool, {
         id: resource.hostLeaseId as string,
         object: { kind: 'blueprint', name: resource.blueprint },
         forResource: resource.id,
@@ -78,8 +79,12 @@ export class ResourceSteps {
         note: null,
         by: null,
         warm: resource.builtFor === null,
-      },
-    );
+      });
+    } catch (error) {
+      // What it was to stand on may not be used any more.
+      if (!(error instanceof BrokerError) || error.code === 'unavailable') throw error;
+      return this.end(resource, 'broken', error.message);
+    }
     await claims.rest('resources', resource.id, processId, null);
   }
 
@@ -98,7 +103,7 @@ export class ResourceSteps {
       await this.save(resource, { state: 'active', handle, verified });
       await blueprints.succeeded(blueprint.name);
     } catch (error) {
-      if (signal.aborted) return this.parts.claims.rest('resources', resource.id, processId, null);
+      if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
       const message = error instanceof Error ? error.message : String(error);
       log.warn(
         { err: error, resource: resource.id, blueprint: blueprint.name },
@@ -160,6 +165,7 @@ export class ResourceSteps {
       await driver.clean(view, { signal: within('clean', signal) });
       await this.save(resource, { hygiene: 'clean' });
     } catch (error) {
+      if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
       log.warn({ err: error, resource: resource.id }, 'a resource could not be shown to be clean');
       const message = error instanceof Error ? error.message : String(error);
       await this.save(resource, { hygiene: 'quarantined', reason: message });

@@ -31,12 +31,13 @@ export class ResourceService {
 
   /** Takes the resource out of service whatever it does: its leases end, and it is destroyed. Legal from every state. */
   async release(id: string, by: Principal): Promise<ResourceRow> {
-    await this.get(id);
+    const { tier, type } = await this.get(id);
     if ((await this.resources.retire([id], 'released', 'released by an admin', by.name)).length > 0) {
       const live = await this.leases.liveOn(id);
       await this.leases.requeue(live, 'resource released');
-      const ended = await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name });
-      this.signals.send('events', 'due', `over ${id}`, ...live, ...ended.map((lease) => `over ${lease.id}`));
+      await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name });
+      this.signals.send('events', 'due', ...live, ...[id, ...live].map((over) => `over ${over}`));
+      this.allocator.poke({ tier, type });
     }
     return this.get(id);
   }
@@ -55,13 +56,14 @@ export class ResourceService {
 
   /** Destroys the resource if it is idle, to make room. */
   async reclaim(id: string, by: Principal): Promise<ResourceRow> {
-    const { leases, state } = await this.get(id);
-    if (leases > 0)
-      throw new BrokerError('in-use', `Resource ${id} holds ${leases} leases; release it to end them.`);
-    if (state === 'active' || state === 'pending') {
-      await this.resources.retire([id], 'released', 'reclaimed', by.name);
-      this.signals.send('events', 'due', `over ${id}`);
-    }
-    return this.get(id);
+    const retired = await this.resources.retire([id], 'released', 'reclaimed', by.name, { onlyIdle: true });
+    if (retired.length > 0) this.signals.send('events', 'due', `over ${id}`);
+    const resource = await this.get(id);
+    if (resource.state === 'active')
+      throw new BrokerError(
+        'in-use',
+        `Resource ${id} holds ${resource.leases} leases; release it to end them.`,
+      );
+    return resource;
   }
 }

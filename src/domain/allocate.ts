@@ -55,7 +55,7 @@ function decide(lease: Demand, pool: Pool, position: number): Decision {
   if (room) return { kind: 'build', leaseId: lease.id, ...room };
   const shared = pool.takeShared(lease, usable);
   if (shared) return { kind: 'share', leaseId: lease.id, ...shared };
-  pool.want(usable);
+  pool.markAwaited(usable);
   if (pool.isReclaimingFor(lease.id)) return wait('reclaiming');
   const idle = pool.takeIdle(lease, usable);
   if (idle) return { kind: 'reclaim', leaseId: lease.id, resourceId: idle };

@@ -13,10 +13,9 @@ describe('a blueprint', () => {
     expect(paths(blueprint({ warm: 10 }))).toEqual([]);
   });
 
-  it('is not shared where it is single-use or a checkout', () => {
+  it('is not shared where it is single-use', () => {
     const limits = { leasesPerResource: 2 };
     expect(paths(blueprint({ limits, reuse: 'none' }))).toEqual(['limits.leasesPerResource']);
-    expect(paths(copies({ limits }))).toEqual(['limits.leasesPerResource']);
     expect(paths(blueprint({ limits, reuse: 'consumer' }))).toEqual([]);
   });
 });

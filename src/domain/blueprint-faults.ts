@@ -12,9 +12,9 @@ function ownFaults({ limits, reuse, warm }: Blueprint): FieldFault[] {
   if (warm > limits.resources) {
     faults.push({ path: 'warm', message: `must be at most limits.resources, ${limits.resources}` });
   }
-  const alone = (message: string) => faults.push({ path: 'limits.leasesPerResource', message });
   if (limits.leasesPerResource > 1 && reuse === 'none') {
-    alone('must be 1 where reuse is none: a shared resource serves many leases');
+    const message = 'must be 1 where reuse is none: a shared resource serves many leases';
+    faults.push({ path: 'limits.leasesPerResource', message });
   }
   return faults;
 }

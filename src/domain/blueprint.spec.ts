@@ -15,6 +15,17 @@ describe('a change of a blueprint', () => {
     },
   );
 
+  it('widens it where a known machine becomes another, and not where one is added', () => {
+    const machines = (...hosts: object[]) => blueprint({ type: 'ssh-host', spec: { hosts } });
+    const [a, b] = [
+      { name: 'a', hostKey: 'k1' },
+      { name: 'b', hostKey: 'k2' },
+    ];
+    expect(changes(machines(a), machines(a, b))).toEqual([]);
+    expect(changes(machines(a, b), machines(b))).toEqual([]);
+    expect(changes(machines(a), machines({ ...a, hostKey: 'k3' }))).toEqual(['spec.hosts']);
+  });
+
   it('widens it where it changes the driver', () => {
     expect(changes(blueprint({ spec: {} }), blueprint({ spec: {}, type: 'ssh-host' }))).toEqual(['type']);
   });

@@ -70,9 +70,19 @@ export function wideningChanges(before: Blueprint, after: Blueprint): string[] {
   }
   if (widerNetwork(before.spec.network, after.spec.network)) changed.push('spec.network');
   if (hasMore(before.spec.mounts, after.spec.mounts)) changed.push('spec.mounts');
-  if (after.type === 'working-copy' && hasMore(before.spec.hosts, after.spec.hosts))
-    changed.push('spec.hosts');
+  const hosts = after.type === 'ssh-host' ? replacesMachine : hasMore;
+  if (hosts(before.spec.hosts, after.spec.hosts)) changed.push('spec.hosts');
   return changed;
+}
+
+/** Another machine under a known name is not what was approved; a further machine only raises a limit. */
+function replacesMachine(before: unknown, after: unknown): boolean {
+  const known = new Map(listOf(before).map((host) => [host.name, host]));
+  return listOf(after).some((host) => known.has(host.name) && !same(known.get(host.name), host));
+}
+
+function listOf(hosts: unknown): { name?: unknown }[] {
+  return Array.isArray(hosts) ? hosts : [];
 }
 
 function widerNetwork(before: unknown, after: unknown): boolean {

@@ -23,7 +23,7 @@ export class Pool {
   private readonly free = new Map<string, Available[]>();
   private readonly shared = new Map<string, Available[]>();
   /** Blueprints that someone waits for. */
-  private readonly wanted = new Set<string>();
+  private readonly awaited = new Set<string>();
   /** Longest idle first. */
   private readonly reclaimable: Reclaimable[];
 
@@ -46,12 +46,12 @@ export class Pool {
   candidates(lease: Demand): Candidates {
     const found = candidates(lease, this.blueprints, this.world.edges);
     if ('condition' in found || !lease.warm) return found;
-    return { ...found, usable: found.usable.filter(({ name }) => !this.wanted.has(name)) };
+    return { ...found, usable: found.usable.filter(({ name }) => !this.awaited.has(name)) };
   }
 
   /** Someone waits for one of these: nothing of them goes to what is kept warm in this turn. */
-  want(blueprints: PoolBlueprint[]): void {
-    for (const { name } of blueprints) this.wanted.add(name);
+  markAwaited(blueprints: PoolBlueprint[]): void {
+    for (const { name } of blueprints) this.awaited.add(name);
   }
 
   isBuildingFor(leaseId: string): boolean {

@@ -28,7 +28,7 @@ export interface PoolBlueprint extends Blueprint {
   /** Someone may use it: an edge to it is usable. For nobody, nothing is kept warm. */
   wanted: boolean;
   room: Room[];
-  /** Resources being built for nobody in particular. */
+  /** Resources being built, or cleaned, for nobody in particular. */
   warming: number;
 }
 

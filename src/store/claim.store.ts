@@ -89,6 +89,11 @@ export class ClaimStore {
     );
   }
 
+  /** Gives a claim back of a step that was stopped half-way: whoever claims it next takes it anew, at once. */
+  giveBack(table: Claimable, id: string, claim: string): Promise<void> {
+    return this.rest(table, id, claim, new Date(0));
+  }
+
   /** Gives a claim back after a step that failed; it is tried again after 1 s, doubling, at most 1 min. */
   async retry(table: Claimable, id: string, claim: string): Promise<void> {
     await this.db.rows(

@@ -62,10 +62,10 @@ export class EventStore {
                 WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < ${HORIZON}${conditions}
                 ORDER BY xid, seq LIMIT $3`,
       },
-      [xid, seq, limit, ...given.map(([, value]) => value)],
+      [xid, seq, limit + 1, ...given.map(([, value]) => value)],
     );
-    const items = rows.map(toEvent);
-    return { items, nextCursor: items.at(-1)?.id ?? after ?? null };
+    const items = rows.slice(0, limit).map(toEvent);
+    return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 
   /** Id of the newest event that `list` would show, to follow from now on. */

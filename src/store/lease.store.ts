@@ -108,11 +108,11 @@ export class LeaseStore {
   /**
    * Ends leases that are not over yet, all in one statement with its events. One through which nothing was done is
    * destroyed at once and its place is free; the others wait for their access to be cut. `onlyExpired` spares those
-   * that were renewed meanwhile.
+   * that were renewed meanwhile, `onlyOn` those that are on another resource by now, or on none.
    */
   async end(
     ids: readonly string[],
-    { to, ended, detail = null, by = null, onlyExpired = false }: EndOptions,
+    { to, ended, detail = null, by = null, onlyExpired = false, onlyOn = null }: EndOptions,
   ): Promise<Ended[]> {
     return this.db.rows(END, [
       ids,
@@ -121,11 +121,16 @@ export class LeaseStore {
       detail === null ? null : JSON.stringify(detail),
       by,
       onlyExpired,
+      onlyOn,
     ]);
   }
 
-  /** Makes an activated lease active, its life beginning now; false where it or its claim is gone. */
-  async activated(id: string, claim: string, access: Record<string, unknown>): Promise<boolean> {
+  /** Makes a lease active on what it was activated on, its life beginning now; false where that or its claim is gone. */
+  async activated(
+    { id, resourceId, fence }: Pick<Lease, 'id' | 'resourceId' | 'fence'>,
+    claim: string,
+    access: Record<string, unknown>,
+  ): Promise<boolean> {
     const rows = await this.db.rows(
       {
         name: 'lease-activated',
@@ -133,14 +138,14 @@ export class LeaseStore {
             UPDATE leases SET state = 'active', access = $3, waiting = NULL, active_at = now(), claim = NULL,
                    claimed_until = NULL, attempts = 0, expires_at = now() + make_interval(secs => ttl_seconds),
                    due_at = now() + make_interval(secs => ttl_seconds)
-             WHERE id = $1 AND state = 'acquired' AND claim = $2 RETURNING *),
+             WHERE id = $1 AND state = 'acquired' AND claim = $2 AND resource_id = $4 AND fence = $5 RETURNING *),
           wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM active)),
           tell AS (${wakeOperations('active')})
           INSERT INTO events (kind, lease, resource, blueprint, consumer, data)
           SELECT 'lease.active', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END,
                  jsonb_build_object('from', 'acquired', 'fence', fence) FROM active RETURNING lease`,
       },
-      [id, claim, JSON.stringify(access)],
+      [id, claim, JSON.stringify(access), resourceId, fence],
     );
     return rows.length > 0;
   }
@@ -224,6 +229,7 @@ export interface EndOptions {
   /** Who ended it; null: the broker by itself. */
   by?: string | null;
   onlyExpired?: boolean;
+  onlyOn?: string | null;
 }
 
 /**
@@ -241,10 +247,11 @@ const END = {
              due_at = CASE WHEN used THEN now() END,
              destroyed_at = CASE WHEN used THEN NULL ELSE now() END
        WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') AND (NOT $6 OR expires_at <= now())
+         AND ($7::text IS NULL OR resource_id = $7)
       RETURNING *),
     freed AS (
       UPDATE resources r SET leases = r.leases - o.n, last_used_at = now(),
-             due_at = CASE WHEN r.state <> 'active' OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
+             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
                              OR b.idle_after_seconds IS NOT NULL THEN now() ELSE r.due_at END
         FROM (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' AND resource_id IS NOT NULL
                GROUP BY resource_id) o, blueprints b

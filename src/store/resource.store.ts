@@ -71,7 +71,7 @@ export class ResourceStore {
 
   /**
    * Saves the result of a claimed step with its event, and gives the claim back; false where the state or the claim has
-   * changed meanwhile, and then nothing is saved.
+   * changed meanwhile, and then nothing is saved. What a turn has given away meanwhile is not released either.
    */
   async save(id: string, from: ResourceState, claim: string, change: ResourceChange): Promise<boolean> {
     const rows = await this.db.rows(
@@ -85,7 +85,7 @@ export class ResourceStore {
                    ended_at = CASE WHEN $4 IN ('released', 'broken') THEN now() ELSE ended_at END,
                    due_at = CASE WHEN $4 = 'destroyed' THEN NULL ELSE now() END,
                    claim = NULL, claimed_until = NULL, attempts = 0
-             WHERE id = $1 AND state = $2 AND claim = $3 RETURNING *),
+             WHERE id = $1 AND state = $2 AND claim = $3 AND (leases = 0 OR $4 IS DISTINCT FROM 'released') RETURNING *),
           logged AS (
             INSERT INTO events (kind, resource, blueprint, data)
             SELECT CASE WHEN $4 IS NULL THEN 'resource.' || $5 ELSE 'resource.' || $4 END, id, blueprint,
@@ -107,24 +107,25 @@ export class ResourceStore {
     return rows.length > 0;
   }
 
-  /** Takes resources out of service: broken or released, from any live state. Their leases are the caller's to end. */
+  /** Takes resources out of service: broken or released, from any live state. Their leases are the caller's to end; `onlyIdle` spares those that have any. */
   async retire(
     ids: readonly string[],
     to: 'released' | 'broken',
     reason: string,
     by: string | null,
+    { onlyIdle = false } = {},
   ): Promise<string[]> {
     const rows = await this.db.rows<{ id: string }>(
       {
         text: `WITH over AS (
             UPDATE resources SET state = $2, reason = $3, ended_at = now(), due_at = now()
-             WHERE id = ANY ($1) AND state IN ('pending', 'active') RETURNING *),
+             WHERE id = ANY ($1) AND state IN ('pending', 'active') AND (leases = 0 OR NOT $5) RETURNING *),
           logged AS (
             INSERT INTO events (kind, resource, blueprint, principal, data)
             SELECT 'resource.' || $2, id, blueprint, $4, jsonb_build_object('reason', $3::text) FROM over)
           SELECT id FROM over`,
       },
-      [ids, to, reason, by],
+      [ids, to, reason, by, onlyIdle],
     );
     return rows.map(({ id }) => id);
   }

@@ -50,7 +50,8 @@ export async function applyDecisions(
   const begun = [...granted.values()].some(
     ({ id, state }) => state === 'acquired' || kinds.get(id) === 'blueprint',
   );
-  return { decisions, due: builds.length > 0 || reclaims.length > 0 || begun };
+  const rejected = decisions.some(({ kind }) => kind === 'reject');
+  return { decisions, due: builds.length > 0 || reclaims.length > 0 || begun || rejected };
 }
 
 type Build = Extract<Decision, { kind: 'build' }>;

@@ -24,12 +24,30 @@ export class TurnStore {
     incoming: readonly NewLease[],
     decide: (turn: Turn) => { decisions: Decision[]; resourceIds: string[]; hostLeaseIds: string[] },
     activates: (type: Blueprint['type']) => boolean,
-  ): Promise<Applied> {
+    from = 0,
+  ): Promise<Applied & { next: number }> {
     return this.db.transaction(async (transaction) => {
-      const turn = await open(transaction, pool, incoming);
-      return applyDecisions(transaction, turn, decide(turn), activates);
+      const turn = await open(transaction, pool, incoming, from);
+      const decided = decide(turn);
+      const applied = await applyDecisions(transaction, turn, decided, activates);
+      return { ...applied, next: nextAfter(turn, decided.decisions, from) };
     });
   }
+}
+
+/**
+ * Where the next turn begins among those that wait; 0 where none need follow. A queue longer than a turn is looked at
+ * piece by piece while there is something to give that nobody so far could use: a full pool costs one turn, however
+ * many wait.
+ */
+function nextAfter({ demand, incoming, snapshot }: Turn, decisions: Decision[], from: number): number {
+  if (demand.length - incoming.length < TURN_SIZE) return 0;
+  const { available, blueprints, reclaimable } = snapshot;
+  const offered =
+    reclaimable.length +
+    [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
+  const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
+  return offered > taken ? from + TURN_SIZE - taken : 0;
 }
 
 interface Waiting {
@@ -46,6 +64,7 @@ interface Gathered {
   now: Date;
   blueprints: (Blueprint & {
     failing: boolean;
+    failures: number;
     wanted: boolean;
     warming: number;
     slots: number[];
@@ -68,12 +87,12 @@ interface Gathered {
   known: string[];
 }
 
-async function open(db: Queryable, pool: Pool, requested: readonly NewLease[]): Promise<Turn> {
+async function open(db: Queryable, pool: Pool, requested: readonly NewLease[], from: number): Promise<Turn> {
   await db.rows({ name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' }, [
     `berth pool ${pool.tier}`,
     pool.type,
   ]);
-  const waiting = await db.rows<Waiting>(WAITING, [pool.tier, pool.type, TURN_SIZE]);
+  const waiting = await db.rows<Waiting>(WAITING, [pool.tier, pool.type, TURN_SIZE, from]);
   const asking = [...waiting, ...requested];
   const objects = new Map(asking.map(({ object }) => [objectKey(object), object]));
   const gathered = one(
@@ -85,9 +104,13 @@ async function open(db: Queryable, pool: Pool, requested: readonly NewLease[]): 
       waiting.map(({ id }) => id),
       asking.length,
       requested.map(({ id }) => id),
+      [...objects.keys()],
     ]),
   );
-  const incoming = requested.filter(({ id }) => !gathered.known.includes(id));
+  // A request that was sent twice at once is one.
+  const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
+    ({ id }) => !gathered.known.includes(id),
+  );
   const lists = new Map(gathered.lists.map(({ kind, name, blueprints }) => [`${kind}/${name}`, blueprints]));
   const lastSeq = waiting.reduce((seq, lease) => Math.max(seq, lease.seq), 0);
   const demand = [...waiting, ...incoming].map((lease, index): Demand => {
@@ -114,11 +137,13 @@ function snapshotOf(gathered: Gathered): Snapshot {
       ...blueprint,
       room: roomOf(blueprint, slots, places),
     })),
-    available: available.map((resource) => ({
-      ...resource,
-      createdAt: new Date(resource.createdAt),
-      lastUsedAt: resource.lastUsedAt === null ? null : new Date(resource.lastUsedAt),
-    })),
+    available: [...new Map(available.map((resource) => [resource.id, resource])).values()].map(
+      (resource) => ({
+        ...resource,
+        createdAt: new Date(resource.createdAt),
+        lastUsedAt: resource.lastUsedAt === null ? null : new Date(resource.lastUsedAt),
+      }),
+    ),
     reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
     edges: new Edges(
       edges.map(({ kind, name, blueprint, state, objectState, expiresAt }) => ({
@@ -136,27 +161,41 @@ function snapshotOf(gathered: Gathered): Snapshot {
   };
 }
 
-/** Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. */
-function roomOf({ type, spec }: Blueprint, slots: number[], takenPlaces: string[]): Room[] {
+/**
+ * Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. After each
+ * failed build another machine is the first.
+ */
+function roomOf(
+  { type, spec, failures }: Blueprint & { failures: number },
+  slots: number[],
+  takenPlaces: string[],
+): Room[] {
   if (type !== 'ssh-host') return slots.map((slot) => ({ slot, place: null }));
   const names = (spec.hosts as { name: string }[]).map(({ name }) => name);
   const free = names.filter((name) => !takenPlaces.includes(name));
-  return slots.slice(0, free.length).map((slot, index) => ({ slot, place: free[index] as string }));
+  const placeOf = (index: number) => free[(index + failures) % free.length] as string;
+  return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
 }
 
 /** Fair between objects already here, so that the first TURN_SIZE of a long queue are not all one consumer's. */
 const WAITING = {
   name: 'turn-waiting',
   text: `SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
-           EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND r.built_for IS NULL) AS warm FROM (
+           EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
+             SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
+                AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm FROM (
       SELECT *, row_number() OVER (PARTITION BY object_kind, object_name ORDER BY priority DESC, seq) AS nth
         FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2) w
-    ORDER BY priority DESC, nth, seq LIMIT $3`,
+    ORDER BY priority DESC, nth, seq LIMIT $3 OFFSET $4`,
 };
 
 /**
  * Everything that the decisions need, in one round trip: $1 tier, $2 type, $3 consumers and $4 blueprints that ask, $5
- * leases that wait, $6 how many want something, $7 ids that came in. No more free resources and slots are read than could be given.
+ * leases that wait, $6 how many want something, $7 ids that came in, $8 keys of the objects that ask.
+ *
+ * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
+ * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name. For
+ * each live resource in a slot above a limit that was lowered, a slot below it stays empty.
  */
 const GATHER = {
   name: 'turn-gather',
@@ -167,14 +206,17 @@ const GATHER = {
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
                jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
-               coalesce(p.retry_at > now(), false) AS failing,
+               coalesce(p.retry_at > now(), false) AS failing, p.failures,
                EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
                   AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
-               (SELECT count(*) FROM resources r WHERE r.blueprint = p.name AND r.state = 'pending'
-                   AND (r.built_for IS NULL OR NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending'))) AS warming,
+               (SELECT count(*) FROM resources r WHERE r.blueprint = p.name AND (
+                   (r.state = 'pending' AND (r.built_for IS NULL
+                      OR NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending')))
+                   OR (r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning') AND p.reuse <> 'none'))) AS warming,
                ARRAY (SELECT s FROM generate_series(0, p.max_resources - 1) s
                        WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
-                       LIMIT $6 + p.warm) AS slots,
+                       OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
+                       LIMIT CASE WHEN p.type <> 'ssh-host' THEN $6 + p.warm END) AS slots,
                ARRAY (SELECT r.place FROM resources r
                        WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
           FROM pool p ORDER BY p.name) b) AS blueprints,
@@ -199,23 +241,34 @@ const GATHER = {
                        LIMIT greatest($6, 1)) AS slots
           FROM pool p, LATERAL (
             (SELECT * FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
-                AND f.leases = 0 AND NOT f.cordoned ORDER BY f.last_used_at DESC NULLS LAST LIMIT $6 + p.warm)
+                AND f.leases = 0 AND NOT f.cordoned AND (p.reuse <> 'consumer' OR f.uses = 0)
+              ORDER BY f.last_used_at DESC NULLS LAST LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN $6 + p.warm END)
+            UNION
+            (SELECT o.* FROM unnest($8::text[]) AS k (object), LATERAL (
+               SELECT * FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.object
+                  AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned
+                ORDER BY f.last_used_at DESC LIMIT $6) o)
             UNION ALL
             (SELECT * FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
                 AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned LIMIT $6)
-          ) r LEFT JOIN leases h ON h.id = r.host_lease_id) a) AS available,
-      (SELECT coalesce(jsonb_agg(i), '[]') FROM (
-        SELECT r.id, p.name AS frees, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince",
-               p.idle_after_seconds AS "idleAfterSeconds"
-          FROM pool p JOIN resources r ON r.blueprint = p.name
-         WHERE $6 > 0 AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0
-        UNION ALL
-        SELECT c.id, p.name, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
-          FROM pool p JOIN leases h ON h.blueprint = p.name AND h.state = 'active' AND h.for_resource IS NOT NULL
-          JOIN resources c ON c.id = h.for_resource JOIN blueprints b ON b.name = c.blueprint
-          JOIN resources s ON s.id = h.resource_id
-         WHERE $6 > 0 AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean'
-         ORDER BY 4 LIMIT $6) i) AS reclaimable,
+          ) r LEFT JOIN leases h ON h.id = r.host_lease_id
+         WHERE r.host_lease_id IS NULL OR h.state = 'active') a) AS available,
+      (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
+        SELECT id, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
+          SELECT r.id, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"
+            FROM resources r
+           WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0
+          UNION ALL
+          SELECT c.id, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
+            FROM leases h
+            JOIN resources c ON c.id = h.for_resource JOIN blueprints b ON b.name = c.blueprint
+            JOIN resources s ON s.id = h.resource_id
+           WHERE h.blueprint = p.name AND h.state = 'active' AND h.for_resource IS NOT NULL
+             AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean'
+             -- One just built for a lease that waits for it is not idle, though nobody holds it yet.
+             AND NOT (c.uses = 0 AND EXISTS (SELECT FROM leases w WHERE w.id = c.built_for AND w.state = 'pending'))) idle
+         WHERE $6 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))
+         ORDER BY "idleSince" LIMIT CASE WHEN p.type <> 'ssh-host' THEN $6 END) i) AS reclaimable,
       ARRAY (SELECT built_for FROM resources WHERE state = 'pending' AND built_for = ANY ($5)) AS building,
       ARRAY (SELECT reclaimed_for FROM resources WHERE state <> 'destroyed' AND reclaimed_for = ANY ($5)) AS reclaiming,
       ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known`,

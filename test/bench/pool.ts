@@ -37,7 +37,7 @@ export async function writePool(db: Queryable, hosts: number): Promise<void> {
     },
     [hosts],
   );
-  await db.rows({ text: 'VACUUM ANALYZE' });
+  await db.rows({ text: 'ANALYZE tiers, blueprints, consumers, authorizations, resources' });
 }
 
 const PROFILE = JSON.stringify({

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { until, useInstallation } from '../support/installation.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 

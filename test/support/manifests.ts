@@ -15,7 +15,17 @@ export const hosts = (name: string, { resources = 1, leasesPerResource = 1, ...f
     type: 'docker-host',
     tier: 'low',
     reuse: 'tier',
+    warm: 0,
     limits: { resources, leasesPerResource },
+    ...fields,
+  });
+
+/** Machines by name, each a host. */
+export const machines = (name: string, names: string[], fields: Fields = {}) =>
+  hosts(name, {
+    type: 'ssh-host',
+    resources: 100,
+    spec: { hosts: names.map((name) => ({ name })) },
     ...fields,
   });
 
