@@ -35,8 +35,8 @@ const DURATION_MESSAGE = '$property must be a duration such as 30s, 10m, 1h or 2
 const NETWORKS = ['none', 'egress', 'bridge'] as const;
 
 export class LimitsSpec {
-  @IsInt() @Min(1) @Max(10_000) resources = 10;
-  @IsInt() @Min(1) @Max(1000) leasesPerResource = 1;
+  @IsOptional() @IsInt() @Min(1) @Max(10_000) resources = 10;
+  @IsOptional() @IsInt() @Min(1) @Max(1000) leasesPerResource = 1;
 }
 
 /** What a blueprint's declaration holds beside its name; `spec` is checked by its driver. */

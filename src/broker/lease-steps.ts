@@ -28,7 +28,7 @@ export class LeaseSteps {
   constructor(private readonly parts: LeaseStepsParts) {}
 
   async take(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
-    const { claims, processId, leases } = this.parts;
+    const { claims, processId } = this.parts;
     const step = reconcileLease(lease, new Date(Date.now() + lease.clockAheadMs));
     switch (step.kind) {
       case 'rest':

@@ -1,4 +1,4 @@
-// Made by scripts/client.mjs from the OpenAPI document; do not edit.
+// Made by scripts/generated.mjs from the OpenAPI document; do not edit.
 export interface paths {
     "/v1/leases": {
         parameters: {
@@ -1515,9 +1515,9 @@ export interface components {
         };
         LimitsSpec: {
             /** @description Most live resources at a time. */
-            resources: number;
+            resources?: number;
             /** @description Most live leases on one resource. */
-            leasesPerResource: number;
+            leasesPerResource?: number;
         };
     };
     responses: never;

@@ -14,15 +14,13 @@ export class Admin {
   constructor(
     private readonly url: string,
     readonly client: BerthClient,
-    /** Ends what is waited for. */
-    private readonly signal: AbortSignal,
   ) {}
 
   async consumer(name: string, declared: Omit<Schemas['ConsumerSpec'], 'oidc'>): Promise<Consumer> {
     const params = { path: { name } };
     await this.client.api.PUT('/v1/consumers/{name}', { params, body: declared });
     const { token } = await data(this.client.api.POST('/v1/consumers/{name}/tokens', { params, body: {} }));
-    return new Consumer(name, new BerthClient({ url: this.url, token }), this.signal);
+    return new Consumer(name, new BerthClient({ url: this.url, token }));
   }
 
   async approver(name: string, tiers: string[]): Promise<Approver> {
@@ -81,7 +79,6 @@ export class Consumer {
   constructor(
     readonly name: string,
     private readonly client: BerthClient,
-    private readonly signal: AbortSignal,
   ) {}
 
   /** Answers at once, whether the lease is active or waits. */
@@ -92,8 +89,7 @@ export class Consumer {
   /** The lease once it is active. */
   async active({ id }: Lease): Promise<Lease> {
     const params = { path: { id }, header: HELD };
-    const { signal } = this;
-    const lease = await data(this.client.api.GET('/v1/leases/{id}', { params, signal }));
+    const lease = await data(this.client.api.GET('/v1/leases/{id}', { params }));
     if (lease.state === 'active') return lease;
     const { state, waiting, ended, endedDetail = '' } = lease;
     throw new Error(`The lease is ${state}: ${waiting?.reason ?? ended} ${JSON.stringify(endedDetail)}`);
@@ -102,8 +98,7 @@ export class Consumer {
   /** Runs a command to its end. */
   async run(lease: Lease, body: Schemas['CommandBody']): Promise<Ran> {
     const params = { path: { id: lease.id }, header: HELD };
-    const { signal } = this;
-    const command = await data(this.client.api.POST('/v1/leases/{id}/commands', { params, body, signal }));
+    const command = await data(this.client.api.POST('/v1/leases/{id}/commands', { params, body }));
     const path = { id: lease.id, commandId: command.id };
     const route = '/v1/leases/{id}/commands/{commandId}/output';
     const output: string | undefined = await data(

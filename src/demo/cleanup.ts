@@ -9,14 +9,16 @@ export class Cleanup {
     this.left.push({ what, remove });
   }
 
-  /** Takes all of it away, one after the other. @returns what could not be, in one sentence each. */
-  async run(transcript: Transcript): Promise<string[]> {
-    const faults: string[] = [];
+  /** Takes all of it away, one after the other. @returns why something could not be */
+  async run(transcript: Transcript): Promise<Error[]> {
+    const faults: Error[] = [];
     for (const { what, remove } of this.left.splice(0).reverse()) {
       try {
         await transcript.did(remove, () => ['removed', what]);
       } catch (error) {
-        faults.push(`${what}: ${(error as Error).message}`);
+        const fault = new Error(`Removing ${what}: ${(error as Error).message}`);
+        transcript.failed(fault.message);
+        faults.push(fault);
       }
     }
     return faults;

@@ -1,5 +1,5 @@
 import type { Schemas } from '../client/client.js';
-import { type Approver, type Consumer, must, type Ran } from './actors.js';
+import { type Approver, type Consumer, must, type Ran, refusal } from './actors.js';
 import type { Transcript } from './transcript.js';
 
 type Lease = Schemas['Lease'];
@@ -48,6 +48,15 @@ export class Scenes {
       ({ id }) => ['released', `${id}, by ${consumer.name}`],
     );
     must(ended === 'released', `The lease ended as ${ended}.`);
+  }
+
+  async refused(what: string, expected: Schemas['ErrorCode'], act: () => Promise<unknown>): Promise<void> {
+    const { code, detail } = await this.say.did(
+      () => refusal(act()),
+      (problem) => ['refused', `${what}: ${problem.status} ${problem.code}`],
+    );
+    this.say.block(detail);
+    must(code === expected, `It should be refused as ${expected}.`);
   }
 }
 

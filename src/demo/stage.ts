@@ -16,7 +16,7 @@ export interface Stage {
 }
 
 /** Makes all of it, and says so. */
-export async function setUp(say: Transcript, cleanup: Cleanup, signal: AbortSignal): Promise<Stage> {
+export async function setUp(say: Transcript, cleanup: Cleanup): Promise<Stage> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-demo-'));
   cleanup.later(directory, () => rm(directory, { recursive: true, force: true }));
   await chmod(directory, 0o711); // where this is root, the database runs as another user
@@ -36,7 +36,7 @@ export async function setUp(say: Transcript, cleanup: Cleanup, signal: AbortSign
     () => startBroker({ directory, manifests: installation(hosts, policy), policy }, cleanup),
     ({ pid, ...broker }) => ['started', `${broker.url}, process ${pid}, with a PostgreSQL of its own`],
   );
-  const admin = new Admin(url, client, signal);
+  const admin = new Admin(url, client);
   cleanup.later('every lease and resource', () => admin.clear());
   tellPolicy(say, policy);
   return { admin, repository };

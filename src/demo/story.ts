@@ -1,5 +1,5 @@
 import type { Schemas } from '../client/client.js';
-import { collect, must, refusal } from './actors.js';
+import { collect, must } from './actors.js';
 import type { Cast } from './cast.js';
 import { HIGH_HOST, LOW_CHECKOUT, LOW_HOST } from './installation.js';
 import type { Repository } from './repository.js';
@@ -125,14 +125,9 @@ async function crossTiers(scenes: Scenes, { admin, unitTests, ada }: Cast): Prom
       }),
     ({ name }) => ['declared', `${name} wants to use ${HIGH_HOST} too`],
   );
-  const refuse = (act: () => Promise<unknown>) =>
-    scenes.say.did(
-      () => refusal(act()),
-      ({ status, code, detail }) => ['refused', `${status} ${code}: ${detail}`],
-    );
-  const { code } = await refuse(() => ada.approve(unitTests.name, HIGH_HOST));
-  must(code === 'cross-tier', 'The approval should be refused as cross-tier.');
-  await refuse(() => unitTests.request({ type: 'host', blueprints: [HIGH_HOST] }));
+  await scenes.refused('an approval', 'cross-tier', () => ada.approve(unitTests.name, HIGH_HOST));
+  const request = () => unitTests.request({ type: 'host', blueprints: [HIGH_HOST] });
+  await scenes.refused('a lease', 'impossible', request);
 }
 
 async function recall(scenes: Scenes, { admin }: Cast, { resource = '' }: Lease): Promise<void> {

@@ -9,14 +9,14 @@ type Line = [word: string, text: string];
 
 /**
  * What one reads while the demonstration runs: numbered steps, and under each a line for what was done, with its time.
- * An interrupt ends it between two lines, so that nothing is begun that nobody would clear away.
+ * Once it is stopped nothing more is begun or said, so that all there is can be taken away.
  */
 export class Transcript {
   private steps = 0;
 
   constructor(
     private readonly out: NodeJS.WriteStream,
-    private readonly interrupt?: AbortSignal,
+    private readonly stop?: AbortSignal,
   ) {}
 
   step(title: string): void {
@@ -25,9 +25,10 @@ export class Transcript {
 
   /** Does it, and says what was done in the words of `line`. */
   async did<T>(act: () => Promise<T>, line: (result: T) => Line): Promise<T> {
-    this.interrupt?.throwIfAborted();
+    this.stop?.throwIfAborted();
     const started = performance.now();
     const result = await act();
+    this.stop?.throwIfAborted();
     this.line('✓', line(result), performance.now() - started);
     return result;
   }

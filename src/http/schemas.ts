@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { IS_OBJECT } from 'class-validator';
 import { targetConstructorToSchema, validationMetadatasToSchemas } from 'class-validator-jsonschema';
 
@@ -7,6 +8,8 @@ export type Schemas = NonNullable<NonNullable<OpenAPIObject['components']>['sche
 export type SchemaObject = Exclude<Schemas[string], { $ref: string }>;
 
 const OPTIONS = {
+  // What the items of an array are stands only in class-transformer's `@Type`.
+  classTransformerMetadataStorage: defaultMetadataStorage,
   refPointerPrefix: '#/components/schemas/',
   additionalConverters: { [IS_OBJECT]: { type: 'object' as const, additionalProperties: true } },
 };
