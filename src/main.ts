@@ -4,6 +4,7 @@ import { type App, createApp } from './app.module.js';
 import { type Config, ConfigError, readConfig } from './config.js';
 import { BrokerError } from './domain/errors.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.js';
+import { DataDirectoryHeld } from './embedded/hold.js';
 
 /** Starts PostgreSQL where none is given, migrates, applies the manifests, serves, and on SIGINT or SIGTERM ends all of it in order. */
 async function main(): Promise<void> {
@@ -68,11 +69,18 @@ function ending(postgres: EmbeddedPostgres | undefined, log: Logger): Promise<vo
 }
 
 main().catch((error: unknown) => {
-  if (error instanceof BrokerError) {
-    console.error(error.message);
-    for (const { path, message } of error.errors) console.error(`  ${path} ${message}`);
-  } else {
-    console.error(error instanceof ConfigError ? error.message : error);
-  }
+  console.error(told(error));
   process.exitCode = 1;
 });
+
+/** What to tell the operator: what they can mend in words, anything else whole. */
+function told(error: unknown): unknown {
+  if (error instanceof BrokerError) {
+    return [error.message, ...error.errors.map(({ path, message }) => `  ${path} ${message}`)].join('\n');
+  }
+  if (error instanceof ConfigError || error instanceof DataDirectoryHeld) return error.message;
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Something else listens there: stop it, or set BERTH_PORT.`;
+  }
+  return error;
+}

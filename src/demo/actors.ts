@@ -35,23 +35,27 @@ export class Admin {
     return data(this.client.api.GET('/v1/isolation'));
   }
 
-  /** Ends every lease and resource. @returns how many resources there had been */
-  async clear(): Promise<number> {
-    const all = await collect(this.client.list('/v1/resources'));
-    for (let live = 1; live > 0; await delay(50)) {
-      live = 0;
-      for await (const { id, state } of this.client.list('/v1/leases')) {
-        if (state !== 'pending' && state !== 'acquired' && state !== 'active') continue;
-        await this.client.api.POST('/v1/leases/{id}/release', { params: { path: { id } }, body: {} });
-        live += 1;
-      }
-      for await (const { id, state } of this.client.list('/v1/resources')) {
-        if (state === 'destroyed') continue;
-        await this.client.api.POST('/v1/resources/{id}/release', { params: { path: { id } }, body: {} });
-        live += 1;
-      }
+  /** Ends every lease and resource, those included that come about meanwhile. */
+  async clear(): Promise<void> {
+    const deadline = Date.now() + PATIENCE * 1000;
+    for (let left = await this.release(); left > 0; left = await this.release()) {
+      if (Date.now() > deadline) throw new Error(`${left} leases and resources do not end.`);
+      await delay(100);
     }
-    return all.length;
+  }
+
+  /** @returns how many were not over yet */
+  private async release(): Promise<number> {
+    const leases = await collect(this.client.list('/v1/leases'));
+    const resources = await collect(this.client.list('/v1/resources'));
+    const isLeft = ({ state }: { state: string }) => state !== 'destroyed';
+    for (const { id } of leases.filter(isLeft)) {
+      await this.client.api.POST('/v1/leases/{id}/release', { params: { path: { id } }, body: {} });
+    }
+    for (const { id } of resources.filter(isLeft)) {
+      await this.client.api.POST('/v1/resources/{id}/release', { params: { path: { id } }, body: {} });
+    }
+    return [...leases, ...resources].filter(isLeft).length;
   }
 }
 

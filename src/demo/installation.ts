@@ -40,9 +40,10 @@ export function installation(hosts: Hosts, policy: Policy): string {
   return documents.map((document) => stringify({ apiVersion: 'berth/v1', ...document })).join('---\n');
 }
 
+/** Built on demand: what a lease takes is then all that there is to take away. */
 function host(hosts: Hosts): Record<string, unknown> {
-  if (hosts === 'this machine') return { type: 'local-host' };
-  return { type: 'docker-host', spec: { ...hosts, memory: '256m', pids: 64, network: 'none' } };
+  if (hosts === 'this machine') return { type: 'local-host', warm: 0 };
+  return { type: 'docker-host', warm: 0, spec: { ...hosts, memory: '256m', pids: 64, network: 'none' } };
 }
 
 function manifest(kind: Manifest['kind'], name: string, spec: Record<string, unknown>): Manifest {

@@ -94,7 +94,7 @@ async function automate(scenes: Scenes, { admin, lander, ada }: Cast): Promise<v
   scenes.say.step('Repository automation leases a host of the high tier');
   await scenes.approve(ada, lander.name, HIGH_HOST);
   const request = () => lander.request({ type: 'host' });
-  const lease = await scenes.lease(lander, async () => lander.active(await request()), 'high tier');
+  const lease = await scenes.lease(lander, async () => lander.active(await request()));
   must(lease.tier === 'high', 'It should be of tier high.');
   await scenes.run(lander, lease, { shell: 'id; grep CapEff /proc/self/status' });
   await report(scenes, admin);
@@ -107,7 +107,7 @@ async function report(scenes: Scenes, admin: Cast['admin']): Promise<void> {
     () => admin.isolation(),
     ({ policy, findings, interference }) => [
       'isolation',
-      `policy ${policy}: ${findings.length} findings, ${interference.length} that can touch each other's work`,
+      `policy ${policy}: ${findings.length} findings, ${interference.length} pairs can touch each other's work`,
     ],
   );
   scenes.say.block(columns(findings.map(({ severity, rule, message }) => [severity, rule, message])));
@@ -131,24 +131,20 @@ async function crossTiers(scenes: Scenes, { admin, unitTests, ada }: Cast): Prom
 }
 
 async function recall(scenes: Scenes, { admin }: Cast, { resource = '' }: Lease): Promise<void> {
-  scenes.say.step('All of it is in the log');
-  await scenes.say.did(
+  scenes.say.step('All of it is in the log; this is the way of the working copy');
+  const events = await scenes.say.did(
     () => collect(admin.client.list('/v1/events')),
     ({ length }) => ['events', `${length} in all`],
   );
-  const path = await scenes.say.did(
-    () => collect(admin.client.list('/v1/events', { resource })),
-    ({ length }) => ['events', `${length} of ${resource}`],
-  );
-  const start = path[0]?.at ?? null;
-  const rows = path.map(({ at, kind, consumer, principal }) => [
-    `+${millisecondsBetween(start, at)} ms`.padStart(10),
+  const path = events.filter((event) => event.resource === resource && !event.command);
+  const rows = path.map(({ at, kind, consumer }) => [
+    `+${millisecondsBetween(path[0]?.at, at)} ms`.padStart(10),
     kind,
-    consumer ?? principal ?? '',
+    consumer ?? '',
   ]);
   scenes.say.block(columns(rows));
 }
 
-function millisecondsBetween(from: string | null, to: string | null): number {
+function millisecondsBetween(from: string | null | undefined, to: string | null): number {
   return Date.parse(to ?? '') - Date.parse(from ?? '');
 }

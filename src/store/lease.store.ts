@@ -40,7 +40,8 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
 const VISIBLE = `SELECT ${LEASE_COLUMNS},
-    greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int AS expires_in_seconds,
+    CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
+      AS expires_in_seconds,
     CASE WHEN l.state = 'pending' THEN (
       SELECT count(*) FROM leases w WHERE w.state = 'pending' AND w.tier = l.tier AND w.type = l.type
          AND (w.priority > l.priority OR (w.priority = l.priority AND w.seq <= l.seq)))::int END AS position

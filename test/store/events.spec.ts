@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { Database } from '../../src/store/database.js';
+import { EventStore } from '../../src/store/event.store.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+describe('the log', () => {
+  let database: TestDatabase;
+  let elsewhere: TestDatabase;
+  let db: Database;
+  let events: EventStore;
+  const open: pg.Client[] = [];
+
+  /** A transaction that has drawn its number and stays open. */
+  const transactionOn = async (url: string, sql = 'SELECT pg_current_xact_id()') => {
+    const client = new pg.Client(url);
+    open.push(client);
+    await client.connect();
+    await client.query('BEGIN');
+    await client.query(sql);
+    return client;
+  };
+  const kinds = async (after?: string) =>
+    (await events.list({ after, limit: 100 })).items.map(({ kind }) => kind);
+
+  beforeAll(async () => {
+    [database, elsewhere] = [await createTestDatabase(), await createTestDatabase()];
+    db = new Database(database.url);
+    events = new EventStore(db);
+  });
+
+  afterAll(async () => {
+    for (const client of open) await client.end();
+    await db.close();
+    await database.drop();
+    await elsewhere.drop();
+  });
+
+  it('shows no event that an open transaction could still come before', async () => {
+    const early = await transactionOn(database.url, `INSERT INTO events (kind) VALUES ('early')`);
+    await events.record([{ kind: 'late' }]);
+    expect(await kinds()).toEqual([]);
+    await early.query('COMMIT');
+    expect(await kinds()).toEqual(['early', 'late']);
+  });
+
+  it('goes on after an id without a gap or a double, in whichever order transactions commit', async () => {
+    let after = await events.latest();
+    const seen: string[] = [];
+    const follow = async () => {
+      const { items } = await events.list({ after, limit: 100 });
+      seen.push(...items.map(({ kind }) => kind));
+      after = items.at(-1)?.id ?? after;
+    };
+    const clients = [0, 1, 2].map((index) =>
+      transactionOn(database.url, `INSERT INTO events (kind) VALUES ('n${index}')`),
+    );
+    const [first, second, third] = await Promise.all(clients);
+    for (const client of [third, first, second]) {
+      await client?.query('COMMIT');
+      await follow();
+    }
+    await follow();
+    expect([...seen].sort()).toEqual(['n0', 'n1', 'n2']);
+  });
+
+  it('is not held up by a transaction in another database', async () => {
+    const after = await events.latest();
+    await transactionOn(elsewhere.url);
+    await events.record([{ kind: 'meanwhile' }]);
+    expect(await kinds(after)).toEqual(['meanwhile']);
+  });
+});
