@@ -81,8 +81,6 @@ export class CommandService {
         timeoutSeconds,
       };
       if (await commands.add(command, processId)) this.run(lease, command);
-      if (lease.expiresInSeconds !== null && lease.expiresInSeconds <= RUNNER_SECONDS)
-        await commands.alive([id]);
       signals.send('events');
     }
     return this.get(leaseId, id, by, waiting);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { reconcileLease } from '../domain/reconcile.js';
 import { DriverError } from '../drivers/driver.js';
 import type { ClaimedLease, ClaimStore } from '../store/claim.store.js';
+import { RUNNER_SECONDS } from '../store/command.store.js';
 import type { EndOptions, LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
@@ -28,12 +29,13 @@ export class LeaseSteps {
   constructor(private readonly parts: LeaseStepsParts) {}
 
   async take(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
-    const { claims, processId } = this.parts;
+    const { claims, leases, processId } = this.parts;
     const step = reconcileLease(lease, new Date(Date.now() + lease.clockAheadMs));
     switch (step.kind) {
       case 'rest':
         return claims.rest('leases', lease.id, processId, step.until);
       case 'end':
+        if (await leases.keptByCommand(lease.id, RUNNER_SECONDS)) return this.rest(lease);
         return this.end(lease, { to: 'released', ended: step.ended, onlyExpired: true });
       case 'activate':
         return this.activate(lease, signal);

@@ -189,7 +189,12 @@ export class ResourceSteps {
     const live = await leases.liveOn(resource.id);
     if (live.length > 0) {
       await leases.requeue(live, resource.reason ?? 'resource-lost');
-      await leases.end(live, { to: 'broken', ended: 'resource-lost', detail: { message: resource.reason } });
+      await leases.end(live, {
+        to: 'broken',
+        ended: 'resource-lost',
+        detail: { message: resource.reason },
+        onlyOn: resource.id,
+      });
       signals.send('events', 'due', ...live, ...live.map((id) => `over ${id}`));
     }
     const { driver, view } = await views.resource(resource);

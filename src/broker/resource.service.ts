@@ -35,7 +35,7 @@ export class ResourceService {
     if ((await this.resources.retire([id], 'released', 'released by an admin', by.name)).length > 0) {
       const live = await this.leases.liveOn(id);
       await this.leases.requeue(live, 'resource released');
-      await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name });
+      await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name, onlyOn: id });
       this.signals.send('events', 'due', ...live, ...[id, ...live].map((over) => `over ${over}`));
       this.allocator.poke({ tier, type });
     }

@@ -89,6 +89,24 @@ export class LeaseStore {
     return rows.length > 0 ? this.get(id) : undefined;
   }
 
+  /** Puts the expiry off by `seconds`, never past the tier's maximum, where a command runs on the lease; says whether it did. */
+  async keptByCommand(id: string, seconds: number): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'lease-kept-by-command',
+        text: `UPDATE leases SET expires_at = expiry, due_at = expiry
+                 FROM (SELECT least(now() + make_interval(secs => $2),
+                                    l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS expiry
+                         FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id = $1) e
+                WHERE id = $1 AND state = 'active' AND expiry > now() AND EXISTS (
+                  SELECT FROM commands WHERE lease_id = $1 AND state = 'running' AND alive_until > now())
+                RETURNING id`,
+      },
+      [id, seconds],
+    );
+    return rows.length > 0;
+  }
+
   /**
    * Notes that something is about to be done through the lease, so that its resource is not clean any more. False where
    * the lease is over, expired, or held under another fence.

@@ -122,6 +122,11 @@ export class Caller {
     return (await this.db.query(text, values)).rows as T[];
   }
 
+  /** Lets the brokers look for work now, after a test has turned the clock by SQL. */
+  async nudge(): Promise<void> {
+    await this.sql(`SELECT pg_notify('berth', 'test due')`);
+  }
+
   async events(query = ''): Promise<Shown[]> {
     return (await this.ok(`GET /v1/events?limit=500${query}`)).items;
   }
