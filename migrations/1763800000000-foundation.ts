@@ -126,6 +126,8 @@ export class Foundation1763800000000 implements MigrationInterface {
         fence         bigint NOT NULL DEFAULT 0,
         leases        integer NOT NULL DEFAULT 0 CHECK (leases >= 0),
         cordoned      boolean NOT NULL DEFAULT false,
+        -- Built as its blueprint, or that of its host, no longer is.
+        outdated      boolean NOT NULL DEFAULT false,
         last_consumer text,
         reason        text,
         created_at    timestamptz NOT NULL DEFAULT now(),

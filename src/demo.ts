@@ -23,15 +23,16 @@ async function main(): Promise<number> {
   const faults: unknown[] = [];
   try {
     await show(say, cleanup, stop);
-  } catch (fault) {
-    say.failed(explain(fault));
+  } catch (error) {
+    const fault: unknown = stop.aborted ? stop.reason : error; // a Ctrl-C ends the git that we run, too
+    say.failed('stopped', explain(fault));
     faults.push(fault);
   }
   say.print('\n   What was made is taken away');
   faults.push(...(await cleanup.run(new Transcript(process.stdout))));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   if (faults.length === 0) say.print(`\n   Every step did what it should, in ${seconds} s.\n`);
-  else console.error(`\n   Failed, after ${seconds} s:\n   ${faults.map(explain).join('\n   ')}\n`);
+  else console.error(`\n   Stopped, after ${seconds} s:\n   ${faults.map(explain).join('\n   ')}\n`);
   return faults.length === 0 ? EXIT.ok : faults[0] instanceof Interrupted ? EXIT.interrupted : EXIT.failed;
 }
 

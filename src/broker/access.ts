@@ -40,14 +40,19 @@ export function mustBeActive(lease: LeaseRow, fence: number | undefined): void {
       details: { lease: lease.id, ended: lease.ended, ...lease.endedDetail },
     });
   }
-  if (fence !== undefined && lease.fence !== null && fence !== lease.fence) {
-    throw new BrokerError('stale-fence', `The lease is held under fence ${lease.fence}, not ${fence}.`, {
-      details: { lease: lease.id, fence: lease.fence },
-    });
-  }
+  mustHold(lease, fence);
   if (lease.state !== 'active') {
     throw new BrokerError('lease-not-active', `The lease is ${lease.state}; wait until it is active.`, {
       details: { lease: lease.id, state: lease.state, waiting: lease.waiting },
+    });
+  }
+}
+
+/** The fence that the caller believes to hold, if it says one, is the lease's. */
+export function mustHold(lease: LeaseRow, fence: number | undefined): void {
+  if (fence !== undefined && lease.fence !== null && fence !== lease.fence) {
+    throw new BrokerError('stale-fence', `The lease is held under fence ${lease.fence}, not ${fence}.`, {
+      details: { lease: lease.id, fence: lease.fence },
     });
   }
 }

@@ -3,11 +3,12 @@ import {
   type Blueprint,
   canonical,
   hostBlueprintsOf,
+  outdatedPlaces,
   PROVIDES,
   type ResourceType,
   wideningChanges,
 } from '../domain/blueprint.js';
-import { blueprintFaults, cycleThrough } from '../domain/blueprint-faults.js';
+import { blueprintFaults, cycleThrough, hostFaults } from '../domain/blueprint-faults.js';
 import { parseDuration } from '../domain/duration.js';
 import { BrokerError, type ErrorCode, type FieldFault } from '../domain/errors.js';
 import { type Isolation, type IsolationPolicy, policyFaults, policyFinding } from '../domain/isolation.js';
@@ -164,6 +165,7 @@ export class Declarer {
     }
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
     await this.blueprints.put(next);
+    if (before) await this.blueprints.outdate(name, outdatedPlaces(before, next));
     this.known.set(name, next);
     const effects = before ? await this.superseded(before, next) : [];
     effects.push(...(await this.listed({ kind: 'blueprint', name }, hostBlueprintsOf(next))));
@@ -228,15 +230,7 @@ export class Declarer {
         message: `must be 1: a ${next.type} holds one lease at a time`,
       });
     }
-    for (const [index, name] of hostBlueprintsOf(next).entries()) {
-      const host = this.known.get(name);
-      const path = `spec.hosts.${index}`;
-      if (!host) faults.push({ path, message: `names no blueprint: ${name}` });
-      else if (PROVIDES[host.type] !== 'host')
-        faults.push({ path, message: `must name a host blueprint; ${name} is a ${host.type}` });
-      else if (host.tier !== next.tier)
-        faults.push({ path, message: `must be of tier ${next.tier}; ${name} is of tier ${host.tier}` });
-    }
+    faults.push(...hostFaults({ tier: next.tier, hosts: hostBlueprintsOf(next) }, this.known));
     const others = new Map([...this.known.values()].map((other) => [other.name, hostBlueprintsOf(other)]));
     const cycle = cycleThrough({ name: next.name, hosts: hostBlueprintsOf(next) }, others);
     if (cycle)

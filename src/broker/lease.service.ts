@@ -8,7 +8,7 @@ import type { ConsumerRow, ConsumerStore } from '../store/consumer.store.js';
 import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseFilter, LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { Page } from '../store/page.js';
-import { leaseFor, mustBeActive } from './access.js';
+import { leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Allocator } from './allocator.js';
 import { newId } from './ids.js';
 import type { Signals } from './signals.js';
@@ -118,7 +118,7 @@ export class LeaseService {
   /** Ends the lease, again and again: one that is over stays as it ended. */
   async release(id: string, by: Principal, { fence }: { fence?: number }): Promise<LeaseView> {
     const lease = await leaseFor(this.leases, id, by, 'act');
-    if (lease.state === 'active') mustBeActive(lease, fence);
+    if (lease.state === 'active') mustHold(lease, fence);
     const ended = lease.state === 'pending' ? 'cancelled' : 'released';
     const [over] = await this.leases.end([id], { to: 'released', ended, by: by.name });
     if (over) {

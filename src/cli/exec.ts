@@ -26,7 +26,8 @@ export function commandOptions(target: Command): Command {
 export async function commandBody(argv: string[], options: CommandOptions): Promise<Schemas['CommandBody']> {
   const { cwd, timeout, commandEnv, stdin } = options;
   return {
-    argv,
+    // Commander takes `--` away before the first operand only; behind the lease of `exec` it comes with the words.
+    argv: argv[0] === '--' ? argv.slice(1) : argv,
     cwd,
     timeout,
     env: commandEnv && pairs(commandEnv),

@@ -1482,8 +1482,8 @@ export interface components {
             kind: "Policy" | "Tier" | "Credential" | "Blueprint" | "Consumer";
             /** @description Its name. */
             metadata: components["schemas"]["ManifestMetadata"];
-            /** @description As for `PUT /v1/blueprints/{name}` and its like. */
-            spec: {
+            /** @description As for `PUT /v1/blueprints/{name}` and its like; without it every field has its default. */
+            spec?: {
                 [key: string]: unknown;
             };
         };

@@ -16,8 +16,8 @@ export class Cleanup {
       try {
         await transcript.did(remove, () => ['removed', what]);
       } catch (error) {
-        const fault = new Error(`Removing ${what}: ${(error as Error).message}`);
-        transcript.failed(fault.message);
+        const fault = new Error(`${what}: ${(error as Error).message}`);
+        transcript.failed('left', fault.message);
         faults.push(fault);
       }
     }

@@ -34,8 +34,8 @@ export class Transcript {
   }
 
   /** What went wrong. */
-  failed(message: string): void {
-    this.line('✗', ['failed', message]);
+  failed(word: string, message: string): void {
+    this.line('✗', [word, message]);
   }
 
   /** Something to know that was not done just now. */

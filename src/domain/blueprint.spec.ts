@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { blueprint, copies } from '../../test/support/builders.js';
-import { type Blueprint, canonical, networkWidth, wideningChanges } from './blueprint.js';
+import { type Blueprint, canonical, networkWidth, outdatedPlaces, wideningChanges } from './blueprint.js';
 
 describe('a change of a blueprint', () => {
   const docker = (spec: Record<string, unknown>) => blueprint({ spec });
@@ -24,6 +24,21 @@ describe('a change of a blueprint', () => {
     expect(changes(machines(a), machines(a, b))).toEqual([]);
     expect(changes(machines(a, b), machines(b))).toEqual([]);
     expect(changes(machines(a), machines({ ...a, hostKey: 'k3' }))).toEqual(['spec.hosts']);
+  });
+
+  it('outdates what was built otherwise, and no machine that is still as it was', () => {
+    const machines = (...hosts: object[]) => blueprint({ type: 'ssh-host', spec: { user: 'u', hosts } });
+    const [a, b] = [
+      { name: 'a', hostKey: 'k1' },
+      { name: 'b', hostKey: 'k2' },
+    ];
+    expect(outdatedPlaces(machines(a), machines(a, b))).toEqual([]);
+    expect(outdatedPlaces(machines(a, b), machines({ ...a, hostKey: 'k3' }))).toEqual(['a', 'b']);
+    expect(
+      outdatedPlaces(machines(a), blueprint({ type: 'ssh-host', spec: { user: 'v', hosts: [a] } })),
+    ).toBe('all');
+    expect(outdatedPlaces(docker({ memory: '1g' }), docker({ memory: '1g' }))).toEqual([]);
+    expect(outdatedPlaces(docker({ memory: '1g' }), docker({ memory: '2g' }))).toBe('all');
   });
 
   it('widens it where it changes the driver', () => {

@@ -75,6 +75,18 @@ export function wideningChanges(before: Blueprint, after: Blueprint): string[] {
   return changed;
 }
 
+/**
+ * Which of the resources built as `before` are not what `after` says: all, or those at the places named. A machine that
+ * was added changes none of the others.
+ */
+export function outdatedPlaces(before: Blueprint, after: Blueprint): 'all' | string[] {
+  const [{ hosts: was, ...rest }, { hosts: is, ...next }] = [before.spec, after.spec];
+  if (after.type !== 'ssh-host') return same(before.spec, after.spec) ? [] : 'all';
+  if (!same(rest, next)) return 'all';
+  const now = new Map(listOf(is).map((host) => [host.name, host]));
+  return listOf(was).flatMap((host) => (same(host, now.get(host.name)) ? [] : [String(host.name)]));
+}
+
 /** Another machine under a known name is not what was approved; a further machine only raises a limit. */
 function replacesMachine(before: unknown, after: unknown): boolean {
   const known = new Map(listOf(before).map((host) => [host.name, host]));

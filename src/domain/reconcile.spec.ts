@@ -95,6 +95,11 @@ describe('the next step of a resource', () => {
     expect(step({ createdAt: ago(60) }, { maxAgeSeconds: 60 })).toEqual(retired);
   });
 
+  it('is to release what was built as its blueprint no longer is, once nobody holds it', () => {
+    expect(step({ outdated: true })).toEqual({ kind: 'release', reason: 'outdated' });
+    expect(step({ outdated: true, leases: 1 })).toMatchObject({ kind: 'rest' });
+  });
+
   it('is to release what is idle too long, where there are more than are kept warm', () => {
     const limits = { idleAfterSeconds: 60 };
     const idle = { lastUsedAt: ago(60) };

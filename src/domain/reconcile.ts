@@ -49,13 +49,15 @@ export interface ResourceSubject {
   hostLease: LeaseState | null | undefined;
   /** More free resources than the blueprint keeps warm. */
   surplus: boolean;
+  /** Built as its blueprint no longer is. */
+  outdated: boolean;
 }
 
 export type ResourceStep =
   | { kind: 'acquire-host' }
   | { kind: 'build' }
   | { kind: 'clean' }
-  | { kind: 'release'; reason: 'single-use' | 'retired' | 'idle' }
+  | { kind: 'release'; reason: 'single-use' | 'outdated' | 'retired' | 'idle' }
   | { kind: 'break'; reason: 'host-lost' | 'quarantined' }
   | { kind: 'destroy' }
   | { kind: 'rest'; until: Date | null };
@@ -80,6 +82,7 @@ export function reconcileResource(resource: ResourceSubject, blueprint: Lifespan
       if (hygiene === 'quarantined') return { kind: 'break', reason: 'quarantined' };
       if (leases > 0) return { kind: 'rest', until: null };
       if (blueprint.reuse === 'none' && resource.uses > 0) return { kind: 'release', reason: 'single-use' };
+      if (resource.outdated) return { kind: 'release', reason: 'outdated' };
       if (isRetired(resource, blueprint, now)) return { kind: 'release', reason: 'retired' };
       if (hygiene !== 'clean') return { kind: 'clean' };
       return idle(resource, blueprint, now);

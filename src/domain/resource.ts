@@ -30,6 +30,8 @@ export interface Resource {
   /** Grows by one with every grant. */
   fence: number;
   cordoned: boolean;
+  /** Built as its blueprint, or that of its host, no longer is: not handed out again. */
+  outdated: boolean;
   lastConsumer: string | null;
   reason: string | null;
   createdAt: Date;

@@ -20,8 +20,9 @@ export class Manifest {
   @Part(() => ManifestMetadata, 'Its name.')
   metadata!: ManifestMetadata;
 
-  @Facts('As for `PUT /v1/blueprints/{name}` and its like.')
-  spec!: Record<string, unknown>;
+  @Optional()
+  @Facts('As for `PUT /v1/blueprints/{name}` and its like; without it every field has its default.')
+  spec?: Record<string, unknown>;
 }
 
 export class ManifestsBody {

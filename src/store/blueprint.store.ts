@@ -82,6 +82,22 @@ export class BlueprintStore {
     );
   }
 
+  /** Marks what was built as the blueprint stood before, on itself or on its hosts: it is retired as soon as no lease holds it. */
+  async outdate(name: string, places: 'all' | string[]): Promise<void> {
+    if (places.length === 0) return;
+    await this.db.rows(
+      {
+        text: `WITH changed AS (
+            SELECT id FROM resources
+             WHERE state <> 'destroyed' AND blueprint = $1 AND ($2::text[] IS NULL OR place = ANY ($2)))
+          UPDATE resources SET outdated = true, due_at = now()
+           WHERE id IN (SELECT id FROM changed) OR (state <> 'destroyed' AND host_lease_id IN (
+             SELECT id FROM leases WHERE state <> 'destroyed' AND resource_id IN (SELECT id FROM changed)))`,
+      },
+      [name, places === 'all' ? null : places],
+    );
+  }
+
   async setEnabled(name: string, enabled: boolean): Promise<void> {
     await this.db.rows({ text: 'UPDATE blueprints SET enabled = $2 WHERE name = $1' }, [name, enabled]);
   }

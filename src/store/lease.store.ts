@@ -270,7 +270,7 @@ const END = {
       RETURNING *),
     freed AS (
       UPDATE resources r SET leases = r.leases - o.n, last_used_at = now(),
-             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
+             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
                              OR b.idle_after_seconds IS NOT NULL THEN now() ELSE r.due_at END
         FROM (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' AND resource_id IS NOT NULL
                GROUP BY resource_id) o, blueprints b

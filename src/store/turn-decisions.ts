@@ -146,7 +146,7 @@ async function grant(
       text: `UPDATE resources r SET fence = r.fence + w.n, uses = r.uses + w.n, leases = r.leases + w.n,
                     last_consumer = w.consumer, last_used_at = now()
                FROM unnest($1::text[], $2::int[], $3::text[]) AS w (id, n, consumer)
-              WHERE r.id = w.id AND r.state = 'active' AND NOT r.cordoned
+              WHERE r.id = w.id AND r.state = 'active' AND NOT r.cordoned AND NOT r.outdated
                 AND (r.hygiene = 'clean' OR (r.hygiene = 'dirty' AND r.leases > 0))
              RETURNING r.id, r.fence`,
     },

@@ -252,7 +252,7 @@ const GATHER = {
             (SELECT * FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
                 AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned LIMIT $6)
           ) r LEFT JOIN leases h ON h.id = r.host_lease_id
-         WHERE r.host_lease_id IS NULL OR h.state = 'active') a) AS available,
+         WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
         SELECT id, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
           SELECT r.id, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"

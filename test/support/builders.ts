@@ -180,6 +180,7 @@ export function resource(facts: Partial<ResourceSubject> = {}): ResourceSubject 
     activeAt: ago(50),
     lastUsedAt: null,
     hostLease: undefined,
+    outdated: false,
     surplus: false,
     ...facts,
   };

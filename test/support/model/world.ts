@@ -188,6 +188,7 @@ export class World {
       hostLeaseId: null,
       builtFor,
       reclaimedFor: null,
+      outdated: false,
       uses: 0,
       fence: 0,
       cordoned: false,

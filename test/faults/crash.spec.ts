@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BrokerProcess } from '../support/broker-process.js';
+import { type Shown, until } from '../support/installation.js';
+import { mostHolders, violations } from '../support/invariants.js';
+import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+let database: TestDatabase;
+let brokers: BrokerProcess[];
+beforeEach(async () => {
+  database = await createTestDatabase();
+  brokers = [];
+});
+afterEach(async () => {
+  for (const broker of brokers) await broker.close();
+  await database.drop();
+});
+
+async function start(options: Parameters<typeof BrokerProcess.start>[1] = {}): Promise<BrokerProcess> {
+  const broker = await BrokerProcess.start(database.url, options);
+  brokers.push(broker);
+  return broker;
+}
+
+async function furnish(broker: BrokerProcess): Promise<void> {
+  await broker.declare(
+    policy('low'),
+    tier('low'),
+    hosts('box', { resources: 3 }),
+    copies('trees', 'box', { resources: 2 }),
+    consumer('step', ['box', 'trees']),
+  );
+  await broker.approve('step', 'box');
+  await broker.approve('step', 'trees');
+  await broker.approve('trees', 'box');
+}
+
+/** What the dead process had claimed comes up again now, and not when its claims lapse. */
+async function lapse(broker: BrokerProcess): Promise<void> {
+  await broker.sql(`UPDATE leases SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+    UPDATE resources SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+    UPDATE commands SET alive_until = now() - interval '1 s' WHERE alive_until IS NOT NULL`);
+  await broker.nudge();
+}
+
+/** All is at rest, every invariant holds, and what the drivers made is exactly what the rows say there is. */
+async function converged(broker: BrokerProcess): Promise<void> {
+  const broken = await until(
+    () => violations(broker.db, { atRest: true }),
+    (found) => found.length === 0,
+  ).catch((error) => error.message);
+  expect(broken).toEqual([]);
+  const there = new Set<string>();
+  for (const { method, id } of brokers.flatMap(({ calls }) => calls)) {
+    if (method === 'build') there.add(id);
+    if (method === 'destroy') there.delete(id);
+  }
+  const rows = await broker.sql(`SELECT id FROM resources WHERE state <> 'destroyed' ORDER BY id`);
+  expect([...there].sort()).toEqual(rows.map(({ id }) => id));
+  for (const most of (await mostHolders(broker.db)).values()) expect(most).toBe(1);
+}
+
+/** Releases whatever is held, and sees that all of it ends. */
+async function wound(broker: BrokerProcess): Promise<void> {
+  const { items } = await broker.ok('GET /v1/leases?consumer=step');
+  for (const { id } of items) await broker.release(id);
+  for (const { id } of items) await broker.becomes(id, 'destroyed');
+  await converged(broker);
+}
+
+describe('a broker that is killed', () => {
+  it.each(['build', 'verify'] as const)('while it has to %s builds on after it is back', async (hold) => {
+    const first = await start({ hold });
+    await furnish(first);
+    const { id } = await first.request('step');
+    await first.holding();
+    await first.kill();
+    const second = await start();
+    await lapse(second);
+    await second.becomes(id, 'active');
+    await converged(second);
+    await wound(second);
+  });
+
+  it('while it has to activate gets the lease active after it is back', async () => {
+    const first = await start({ hold: 'activate' });
+    await furnish(first);
+    const { id } = await first.request('step', checkout);
+    await first.holding();
+    await first.kill();
+    const second = await start();
+    await lapse(second);
+    await second.becomes(id, 'active');
+    await converged(second);
+    await wound(second);
+  });
+
+  it('while a command runs leaves the lease, and says that the command is lost', async () => {
+    const first = await start({ hold: 'execute' });
+    await furnish(first);
+    const { id } = await first.lease('step');
+    const command = await first.run(id, 'sleep', 0);
+    await first.holding();
+    await first.kill();
+    const second = await start();
+    await lapse(second);
+    const seen = await until(
+      () => second.ok(`GET /v1/leases/${id}/commands/${command.id}`),
+      ({ state }) => state === 'lost',
+    );
+    expect(seen.reason).toMatch(/died/);
+    expect(await second.read(id)).toMatchObject({ state: 'active' });
+    expect(await second.run(id, 'echo on')).toMatchObject({ exitCode: 0 });
+    await wound(second);
+  });
+
+  it.each(['cut', 'clean'] as const)(
+    'while it has to %s gives the resource on only after that',
+    async (hold) => {
+      const first = await start({ hold });
+      await furnish(first);
+      await first.declare(hosts('box', { resources: 1 }));
+      const { id } = await first.lease('step');
+      await first.run(id, 'echo');
+      const next = await first.request('step');
+      await first.release(id);
+      await first.holding();
+      await first.kill();
+      const second = await start();
+      expect((await second.read(next.id)).state).toBe('pending');
+      await lapse(second);
+      await second.becomes(next.id, 'active');
+      const since = second.calls.map(({ method }) => method);
+      expect(since).toEqual(hold === 'cut' ? ['cut', 'clean'] : ['clean']);
+      await converged(second);
+      await wound(second);
+    },
+  );
+
+  it('while it has to destroy leaves nothing behind', async () => {
+    const first = await start({ hold: 'destroy' });
+    await furnish(first);
+    const { id, resource } = await first.lease('step');
+    await first.release(id);
+    await first.ok(`POST /v1/resources/${resource}/release`, { body: {} });
+    await first.holding();
+    await first.kill();
+    const second = await start();
+    await lapse(second);
+    await second.becomes(resource, 'destroyed');
+    await converged(second);
+  });
+
+  it('leaves those that wait in their order', async () => {
+    const first = await start();
+    await furnish(first);
+    await first.declare(hosts('box', { resources: 1 }));
+    const holder = await first.lease('step');
+    const waiting: Shown[] = [];
+    for (let n = 0; n < 5; n += 1) waiting.push(await first.request('step'));
+    await first.kill();
+
+    const second = await start();
+    let held = holder;
+    for (const next of waiting) {
+      await second.release(held.id);
+      await second.becomes(next.id, 'active');
+      held = next;
+    }
+    await wound(second);
+  });
+
+  it('again and again at any point under load, converges, and never gives one resource to two', async () => {
+    let broker = await start();
+    await furnish(broker);
+    const { db } = broker;
+    let ended = false;
+    const caller = async (index: number) => {
+      while (!ended) {
+        try {
+          const body = index % 2 === 0 ? {} : checkout;
+          const lease = await broker.request('step', body, 2);
+          if (lease.state === 'active') await broker.run(lease.id, 'echo', 2);
+          await broker.release(lease.id);
+        } catch {
+          await until(() => true, Boolean);
+        }
+      }
+    };
+    const callers = Array.from({ length: 6 }, (_, index) => caller(index));
+    for (let crash = 0; crash < 4; crash += 1) {
+      const [{ before }] = (await db.query(`SELECT count(*)::int AS before FROM events`)).rows;
+      await until(
+        async () => (await db.query(`SELECT count(*)::int AS now FROM events`)).rows[0].now,
+        (now) => now > before + 20 + 7 * crash,
+      );
+      await broker.kill();
+      expect(await violations(db)).toEqual([]);
+      broker = await start();
+      await lapse(broker);
+    }
+    ended = true;
+    await Promise.all(callers);
+    await wound(broker);
+  });
+});
+
+describe('a broker that is stopped', () => {
+  it.each(['build', 'activate', 'clean', 'cut'] as const)(
+    'while it has to %s gives that back, and the next one goes on at once',
+    async (hold) => {
+      const first = await start({ hold });
+      await furnish(first);
+      const before = await first.request(
+        'step',
+        hold === 'activate' ? checkout : {},
+        hold === 'activate' || hold === 'build' ? 0 : 10,
+      );
+      if (hold === 'cut' || hold === 'clean') {
+        await first.run(before.id, 'echo');
+        await first.release(before.id);
+      }
+      await first.holding();
+      await first.stop();
+      const second = await start();
+      if (hold === 'cut' || hold === 'clean') {
+        await second.becomes(before.id, 'destroyed');
+        await until(
+          () => second.read(before.resource),
+          ({ hygiene, leases }) => hygiene === 'clean' && leases === 0,
+        );
+      } else await second.becomes(before.id, 'active');
+      await converged(second);
+      await wound(second);
+    },
+  );
+});

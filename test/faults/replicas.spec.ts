@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { BrokerProcess } from '../support/broker-process.js';
+import type { Shown } from '../support/installation.js';
+import { mostHolders, violations } from '../support/invariants.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+const CALLERS = 64;
+
+let database: TestDatabase;
+let brokers: BrokerProcess[];
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const first = await BrokerProcess.start(database.url);
+  brokers = [first, await BrokerProcess.start(database.url)];
+  await first.declare(policy('low'), tier('low'), hosts('box'), consumer('step', ['box']));
+  await first.approve('step', 'box');
+});
+afterAll(async () => {
+  for (const broker of brokers ?? []) await broker.close();
+  await database?.drop();
+});
+
+describe('two broker processes', () => {
+  it('serve 64 callers who want the one resource one after the other, in order, and none in vain', async () => {
+    const broker = (index: number) => brokers[index % 2] as BrokerProcess;
+    let holders = 0;
+    let most = 0;
+    const served: Shown[] = [];
+    const caller = async (index: number) => {
+      const lease = await broker(index).request('step', {}, 100);
+      expect(lease.state).toBe('active');
+      holders += 1;
+      most = Math.max(most, holders);
+      if (index % 8 === 0) await broker(index + 1).run(lease.id, 'echo mine');
+      served.push(lease);
+      holders -= 1;
+      await broker(index + 1).release(lease.id);
+    };
+    await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
+
+    expect(most).toBe(1);
+    const byFence = [...served].sort((a, b) => a.fence - b.fence);
+    expect(byFence.map(({ fence }) => fence)).toEqual(Array.from({ length: CALLERS }, (_, n) => n + 1));
+    const [{ queue }] = await broker(0).sql(`SELECT array_agg(id ORDER BY seq) AS queue FROM leases`);
+    expect(byFence.map(({ id }) => id)).toEqual(queue);
+    expect(Math.max(...(await mostHolders(broker(0).db)).values())).toBe(1);
+    expect(await violations(broker(0).db)).toEqual([]);
+  });
+
+  it('create one lease for a key that both are sent at once', async () => {
+    const request = { body: { type: 'host', consumer: 'step' }, headers: { 'idempotency-key': 'both' } };
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        (brokers[index % 2] as BrokerProcess).ok('POST /v1/leases', request),
+      ),
+    );
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    await (brokers[0] as BrokerProcess).release(answers[0].id);
+    expect(await violations((brokers[0] as BrokerProcess).db)).toEqual([]);
+  });
+
+  it('tell the one whose caller waits what the other one did', async () => {
+    const [one, other] = brokers as [BrokerProcess, BrokerProcess];
+    const holder = await one.lease('step');
+    const waiting = one.request('step', {}, 30);
+    const { id } = (await one.ok('GET /v1/leases?state=pending')).items[0] ?? (await pending(one));
+    const since = Date.now();
+    await other.release(holder.id);
+    expect(await waiting).toMatchObject({ id, state: 'active' });
+    expect(Date.now() - since).toBeLessThan(2000);
+    await one.release(id);
+  });
+});
+
+async function pending(broker: BrokerProcess): Promise<Shown> {
+  for (;;) {
+    const [found] = (await broker.ok('GET /v1/leases?state=pending')).items;
+    if (found) return found;
+  }
+}

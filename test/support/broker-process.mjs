@@ -1,0 +1,36 @@
+// A whole broker in a process of its own, on the built code, so that a test can kill it. Its drivers are fakes that say
+// each call on standard output, and never end the call that BERTH_TEST_HOLD names, such as `build` or `cut`.
+import 'reflect-metadata';
+import pino from 'pino';
+import { createApp } from '../../dist/src/app.module.js';
+import { Drivers } from '../../dist/src/broker/drivers.js';
+import { readConfig } from '../../dist/src/config.js';
+import { PROVIDES } from '../../dist/src/domain/blueprint.js';
+import { FakeDriver } from '../../dist/src/drivers/fake.driver.js';
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+/** Says the call before anything is done, so that a test knows of everything that may exist. */
+function script({ method, id, signal }) {
+  say({ call: method, id });
+  if (method !== process.env.BERTH_TEST_HOLD) return undefined;
+  say({ held: method, id });
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
+  });
+}
+
+const config = readConfig(process.env);
+const app = await createApp({
+  config,
+  databaseUrl: config.databaseUrl,
+  log: pino({ level: config.logLevel }, pino.destination(2)),
+  drivers: () => new Drivers(Object.keys(PROVIDES).map((type) => new FakeDriver(type, script))),
+});
+await app.broker.start();
+await app.nest.listen(0, '127.0.0.1');
+say({ url: await app.nest.getUrl() });
+process.on('SIGTERM', async () => {
+  await app.close();
+  process.exit(0);
+});
