@@ -59,9 +59,7 @@ async function findHosts(say: Transcript, cleanup: Cleanup): Promise<Hosts> {
 
 function tellPolicy(say: Transcript, policy: Policy): void {
   if (policy === 'zero') {
-    say.note(
-      'Isolation policy zero, for development only: work runs on the broker’s own machine, unprotected.',
-    );
+    say.note('Isolation policy zero, for development only: no rule keeps work off the broker’s own machine.');
     return;
   }
   say.note('Isolation policy high. One machine plays all parts here, so these rules are waived by name:');

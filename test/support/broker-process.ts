@@ -29,7 +29,7 @@ export class BrokerProcess extends Caller {
   /** Starts one; where `hold` names a driver's method, its calls never end. */
   static async start(databaseUrl: string, { hold }: { hold?: Method } = {}): Promise<BrokerProcess> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
-    const program = fileURLToPath(new URL('./broker-process.mjs', import.meta.url));
+    const program = fileURLToPath(new URL('./killable-broker.mjs', import.meta.url));
     const child = spawn(process.execPath, [program], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
