@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,6 +52,7 @@ export async function startBroker(options: BrokerOptions, cleanup: Cleanup): Pro
     // A group of its own: a Ctrl-C is for us, and we end it last.
     detached: true,
   });
+  closeSync(output);
   const ended = once(child, 'exit');
   cleanup.later('the broker and its database', async () => {
     child.kill('SIGTERM');

@@ -17,7 +17,7 @@ export class Cleanup {
         await transcript.did(remove, () => ['removed', what]);
       } catch (error) {
         const fault = new Error(`${what}: ${(error as Error).message}`);
-        transcript.failed('left', fault.message);
+        transcript.failed('failed', fault.message);
         faults.push(fault);
       }
     }

@@ -36,5 +36,5 @@ async function removeImage(docker: Dockerode, name: string): Promise<void> {
   const left = await docker.listContainers({ all: true, filters: { ancestor: [image.Id] } });
   for (const { Id } of left) await docker.getContainer(Id).remove({ force: true });
   await docker.getImage(name).remove();
-  if (left.length > 0) throw new Error(`the broker had left ${left.length} containers behind`);
+  if (left.length > 0) throw new Error(`the broker had left containers on it, now removed: ${left.length}`);
 }
