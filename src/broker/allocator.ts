@@ -79,6 +79,7 @@ export class Allocator {
     if (line.running) return;
     line.running = true;
     try {
+      await setImmediate(); // what comes at the same time comes along
       while (line.requests.length > 0 || line.again || line.from > 0) {
         const requests = line.requests.splice(0, TURN_SIZE);
         if (line.from === 0) line.again = false;

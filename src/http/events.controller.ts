@@ -33,7 +33,7 @@ export class EventsController {
     @Gone() signal: AbortSignal,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const filter = { ...query, after: headers['last-event-id'] ?? query.after ?? cursor };
+    const filter = { ...query, after: headers['last-event-id'] ?? cursor ?? query.after };
     if (!wantsEventStream(headers.accept)) {
       await reply.send(pageAs(await this.events.list({ ...filter, limit }, by), toEvent));
       return;

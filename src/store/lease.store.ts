@@ -1,6 +1,7 @@
 import type { EndedReason, Lease } from '../domain/lease.js';
 import type { LeaseState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
+import { Gathering } from './gathering.js';
 import { wakeOperations } from './operation.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
 import type { Pool } from './turn.js';
@@ -48,6 +49,8 @@ const VISIBLE = `SELECT ${LEASE_COLUMNS},
   FROM leases l`;
 
 export class LeaseStore {
+  private readonly endings = new Gathering((endings: Ending[]) => this.endAll(endings));
+
   constructor(private readonly db: Queryable) {}
 
   async get(id: string): Promise<LeaseRow | undefined> {
@@ -127,21 +130,27 @@ export class LeaseStore {
   /**
    * Ends leases that are not over yet, all in one statement with its events. One through which nothing was done is
    * destroyed at once and its place is free; the others wait for their access to be cut. `onlyExpired` spares those
-   * that were renewed meanwhile, `onlyOn` those that are on another resource by now, or on none.
+   * that were renewed meanwhile, `onlyOn` those that are on another resource by now, or on none. What spares
+   * nothing shares its statement with what else comes meanwhile.
    */
-  async end(
-    ids: readonly string[],
-    { to, ended, detail = null, by = null, onlyExpired = false, onlyOn = null }: EndOptions,
-  ): Promise<Ended[]> {
-    return this.db.rows(END, [
-      ids,
-      to,
-      ended,
-      detail === null ? null : JSON.stringify(detail),
-      by,
-      onlyExpired,
-      onlyOn,
-    ]);
+  async end(ids: readonly string[], { onlyExpired, onlyOn, ...how }: EndOptions): Promise<Ended[]> {
+    const endings = ids.map((id) => ({ id, ...how }));
+    const ended =
+      onlyExpired || onlyOn
+        ? await this.endAll(endings, { onlyExpired, onlyOn })
+        : await Promise.all(endings.map((ending) => this.endings.add(ending)));
+    return ended.filter((one) => one !== undefined);
+  }
+
+  private async endAll(
+    endings: Ending[],
+    { onlyExpired = false, onlyOn = null }: Sparing = {},
+  ): Promise<(Ended | undefined)[]> {
+    const ids = endings.map(({ id }) => id);
+    const how = Object.fromEntries(endings.map(({ id, ...rest }) => [id, rest]));
+    const ended = await this.db.rows<Ended>(END, [ids, JSON.stringify(how), onlyExpired, onlyOn]);
+    const byId = new Map(ended.map((one) => [one.id, one]));
+    return ids.map((id) => byId.get(id));
   }
 
   /** Makes a lease active on what it was activated on, its life beginning now; false where that or its claim is gone. */
@@ -241,14 +250,23 @@ export class LeaseStore {
   }
 }
 
-export interface EndOptions {
+interface How {
   to: 'released' | 'broken';
   ended: EndedReason;
   detail?: Record<string, unknown> | null;
   /** Who ended it; null: the broker by itself. */
   by?: string | null;
+}
+
+interface Sparing {
   onlyExpired?: boolean;
   onlyOn?: string | null;
+}
+
+export type EndOptions = How & Sparing;
+
+interface Ending extends How {
+  id: string;
 }
 
 /**
@@ -256,32 +274,36 @@ export interface EndOptions {
  * cut. What was never used has no step running.
  *
  * A place freed here needs a look by the reconciler only where its blueprint retires or renews its resources; on the
- * others nothing is left to do, and the next turn finds them free.
+ * others nothing is left to do, and the next turn finds them free. Resources are locked in the order of their ids, so
+ * that two that free places of the same ones don't each wait for the other.
  */
 const END = {
   name: 'end-leases',
   text: `WITH over AS (
-      UPDATE leases SET ended = $3, ended_detail = $4, ended_at = now(), waiting = NULL, attempts = 0,
-             state = CASE WHEN used THEN $2 ELSE 'destroyed' END,
+      UPDATE leases SET ended = $2::jsonb -> id ->> 'ended', ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
+             ended_at = now(), waiting = NULL, attempts = 0,
+             state = CASE WHEN used THEN $2::jsonb -> id ->> 'to' ELSE 'destroyed' END,
              due_at = CASE WHEN used THEN now() END,
              destroyed_at = CASE WHEN used THEN NULL ELSE now() END
-       WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') AND (NOT $6 OR expires_at <= now())
-         AND ($7::text IS NULL OR resource_id = $7)
-      RETURNING *),
+       WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') AND (NOT $3 OR expires_at <= now())
+         AND ($4::text IS NULL OR resource_id = $4)
+      RETURNING *, $2::jsonb -> id AS how),
     freed AS (
       UPDATE resources r SET leases = r.leases - o.n, last_used_at = now(),
              due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
                              OR b.idle_after_seconds IS NOT NULL THEN now() ELSE r.due_at END
-        FROM (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' AND resource_id IS NOT NULL
-               GROUP BY resource_id) o, blueprints b
-       WHERE r.id = o.resource_id AND b.name = r.blueprint),
-    wake AS (UPDATE resources SET due_at = now() WHERE id IN (SELECT for_resource FROM over)),
+        FROM (SELECT l.id, n FROM resources l
+                JOIN (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
+                  ON o.resource_id = l.id
+               WHERE l.id = ANY (ARRAY (SELECT resource_id FROM over)) ORDER BY l.id FOR NO KEY UPDATE OF l) o, blueprints b
+       WHERE r.id = o.id AND b.name = r.blueprint),
+    wake AS (UPDATE resources SET due_at = now() WHERE id = ANY (ARRAY (SELECT for_resource FROM over))),
     tell AS (${wakeOperations('over')}),
     logged AS (
       INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
-      SELECT kind, id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, $5,
-             jsonb_build_object('reason', $3::text) || coalesce($4::jsonb, '{}')
-        FROM over, LATERAL (SELECT 'lease.' || $2 AS kind, 1 AS step
+      SELECT kind, id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, how ->> 'by',
+             jsonb_build_object('reason', ended) || coalesce(ended_detail, '{}')
+        FROM over, LATERAL (SELECT 'lease.' || (how ->> 'to') AS kind, 1 AS step
                             UNION ALL SELECT 'lease.destroyed', 2 WHERE state = 'destroyed') k
        ORDER BY id, step)
     SELECT id, state, tier, type, resource_id, for_resource FROM over`,

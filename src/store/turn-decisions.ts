@@ -146,7 +146,7 @@ async function grant(
       text: `UPDATE resources r SET fence = r.fence + w.n, uses = r.uses + w.n, leases = r.leases + w.n,
                     last_consumer = w.consumer, last_used_at = now()
                FROM unnest($1::text[], $2::int[], $3::text[]) AS w (id, n, consumer)
-              WHERE r.id = w.id AND r.state = 'active' AND NOT r.cordoned AND NOT r.outdated
+              WHERE r.id = w.id AND r.id = ANY ($1) AND r.state = 'active' AND NOT r.cordoned AND NOT r.outdated
                 AND (r.hygiene = 'clean' OR (r.hygiene = 'dirty' AND r.leases > 0))
              RETURNING r.id, r.fence`,
     },
@@ -244,6 +244,7 @@ async function writeLeases(
       JSON.stringify(rows),
       pool.tier,
       pool.type,
+      rows.filter(({ is_new }) => !is_new).map(({ id }) => id),
     ]);
     const written = new Set(changed.map(({ id }) => id));
     if ([...granted.keys()].some((id) => !written.has(id))) throw new TurnConflict();
@@ -348,7 +349,7 @@ const WRITE_LEASES = {
              due_at = CASE w.state WHEN 'acquired' THEN now()
                 WHEN 'active' THEN CASE WHEN l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END END
         FROM w
-       WHERE l.id = w.id AND NOT w.is_new AND l.state = 'pending'
+       WHERE l.id = w.id AND l.id = ANY ($4) AND l.state = 'pending'
          AND (w.state <> 'pending' OR l.waiting IS DISTINCT FROM w.waiting)
       RETURNING l.id, l.waiting, l.for_resource, l.state),
     both_kinds AS (SELECT * FROM added UNION ALL SELECT * FROM changed),

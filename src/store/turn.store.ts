@@ -11,6 +11,13 @@ import { type Applied, applyDecisions } from './turn-decisions.js';
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;
 
+/** What was decided, and ids for what that makes. */
+interface Plan {
+  decisions: Decision[];
+  resourceIds: string[];
+  hostLeaseIds: string[];
+}
+
 /**
  * One turn of one pool in one transaction. The advisory lock makes the turns of all replicas follow each other, so what
  * `decide` sees is what is there; what others may still take (the reconciler retires a resource, an admin cordons it) is
@@ -22,17 +29,32 @@ export class TurnStore {
   take(
     pool: Pool,
     incoming: readonly NewLease[],
-    decide: (turn: Turn) => { decisions: Decision[]; resourceIds: string[]; hostLeaseIds: string[] },
+    decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
     from = 0,
   ): Promise<Applied & { next: number }> {
     return this.db.transaction(async (transaction) => {
-      const turn = await open(transaction, pool, incoming, from);
-      const decided = decide(turn);
+      const seen = await open(transaction, pool, incoming, from);
+      const first = decide(seen);
+      const enough = isEnough(seen, first);
+      const turn = enough ? seen : await withRoom(transaction, seen);
+      const decided = enough ? first : decide(turn);
       const applied = await applyDecisions(transaction, turn, decided, activates);
       return { ...applied, next: nextAfter(turn, decided.decisions, from) };
     });
   }
+}
+
+/**
+ * Whether everyone got something that was free, so that room makes no difference. Where to build and what to reclaim is
+ * read only for the others, because it takes a look at every place of the pool.
+ */
+function isEnough({ demand, incoming, snapshot }: Turn, { decisions }: Plan): boolean {
+  return (
+    decisions.every(({ kind }) => kind === 'grant' || kind === 'reject') &&
+    snapshot.blueprints.every(({ warm }) => warm === 0) &&
+    demand.length - incoming.length < TURN_SIZE
+  );
 }
 
 /**
@@ -64,11 +86,8 @@ interface Gathered {
   now: Date;
   blueprints: (Blueprint & {
     failing: boolean;
-    failures: number;
     wanted: boolean;
     warming: number;
-    slots: number[];
-    places: string[];
   })[];
   edges: (Pick<Authorization, 'blueprint' | 'state' | 'objectState'> & {
     kind: LeaseObject['kind'];
@@ -81,30 +100,33 @@ interface Gathered {
     createdAt: string;
     lastUsedAt: string | null;
   })[];
-  reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
-  building: string[];
-  reclaiming: string[];
   known: string[];
 }
 
+interface RoomFound {
+  rooms: { name: string; failures: number; slots: number[]; places: string[] }[];
+  reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
+  building: string[];
+  reclaiming: string[];
+}
+
 async function open(db: Queryable, pool: Pool, requested: readonly NewLease[], from: number): Promise<Turn> {
-  await db.rows({ name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' }, [
-    `berth pool ${pool.tier}`,
-    pool.type,
-  ]);
+  await db.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
   const waiting = await db.rows<Waiting>(WAITING, [pool.tier, pool.type, TURN_SIZE, from]);
   const asking = [...waiting, ...requested];
   const objects = new Map(asking.map(({ object }) => [objectKey(object), object]));
+  const asks = new Map<string, number>();
+  for (const { object } of asking) asks.set(objectKey(object), (asks.get(objectKey(object)) ?? 0) + 1);
   const gathered = one(
     await db.rows<Gathered>(GATHER, [
       pool.tier,
       pool.type,
       [...objects.values()].filter(({ kind }) => kind === 'consumer').map(({ name }) => name),
       [...objects.values()].filter(({ kind }) => kind === 'blueprint').map(({ name }) => name),
-      waiting.map(({ id }) => id),
       asking.length,
       requested.map(({ id }) => id),
-      [...objects.keys()],
+      [...asks.keys()],
+      [...asks.values()],
     ]),
   );
   // A request that was sent twice at once is one.
@@ -130,21 +152,16 @@ async function open(db: Queryable, pool: Pool, requested: readonly NewLease[], f
   return { pool, now: gathered.now, incoming, demand, snapshot: snapshotOf(gathered) };
 }
 
-function snapshotOf(gathered: Gathered): Snapshot {
-  const { now, edges, live, blueprints, available, reclaimable } = gathered;
+/** All but room, as if there were none. */
+function snapshotOf({ now, edges, live, blueprints, available }: Gathered): Snapshot {
   return {
-    blueprints: blueprints.map(({ slots, places, ...blueprint }) => ({
-      ...blueprint,
-      room: roomOf(blueprint, slots, places),
+    blueprints: blueprints.map((blueprint) => ({ ...blueprint, room: [] })),
+    available: available.map((resource) => ({
+      ...resource,
+      createdAt: new Date(resource.createdAt),
+      lastUsedAt: resource.lastUsedAt === null ? null : new Date(resource.lastUsedAt),
     })),
-    available: [...new Map(available.map((resource) => [resource.id, resource])).values()].map(
-      (resource) => ({
-        ...resource,
-        createdAt: new Date(resource.createdAt),
-        lastUsedAt: resource.lastUsedAt === null ? null : new Date(resource.lastUsedAt),
-      }),
-    ),
-    reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
+    reclaimable: [],
     edges: new Edges(
       edges.map(({ kind, name, blueprint, state, objectState, expiresAt }) => ({
         object: { kind, name },
@@ -156,8 +173,29 @@ function snapshotOf(gathered: Gathered): Snapshot {
       })),
     ),
     live: new Map(live.map(({ kind, name, count }) => [objectKey({ kind, name }), count])),
-    building: new Set(gathered.building),
-    reclaiming: new Set(gathered.reclaiming),
+    building: new Set(),
+    reclaiming: new Set(),
+  };
+}
+
+async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
+  const { pool, demand, snapshot } = turn;
+  const { rooms, reclaimable, building, reclaiming } = one(
+    await db.rows<RoomFound>(ROOM, [pool.tier, pool.type, demand.map(({ id }) => id), demand.length]),
+  );
+  const found = new Map(rooms.map((room) => [room.name, room]));
+  return {
+    ...turn,
+    snapshot: {
+      ...snapshot,
+      blueprints: snapshot.blueprints.map((blueprint) => ({
+        ...blueprint,
+        room: roomOf(blueprint, found.get(blueprint.name) as RoomFound['rooms'][number]),
+      })),
+      reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
+      building: new Set(building),
+      reclaiming: new Set(reclaiming),
+    },
   };
 }
 
@@ -165,17 +203,23 @@ function snapshotOf(gathered: Gathered): Snapshot {
  * Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. After each
  * failed build another machine is the first.
  */
-function roomOf(
-  { type, spec, failures }: Blueprint & { failures: number },
-  slots: number[],
-  takenPlaces: string[],
-): Room[] {
+function roomOf({ type, spec }: Blueprint, { failures, slots, places }: RoomFound['rooms'][number]): Room[] {
   if (type !== 'ssh-host') return slots.map((slot) => ({ slot, place: null }));
   const names = (spec.hosts as { name: string }[]).map(({ name }) => name);
-  const free = names.filter((name) => !takenPlaces.includes(name));
+  const free = names.filter((name) => !places.includes(name));
   const placeOf = (index: number) => free[(index + failures) % free.length] as string;
   return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
 }
+
+/**
+ * Also settles how the turn's statements are planned: a plan is kept, since making one takes longer than running it, and
+ * one made while a table was small does not read all of it for ever.
+ */
+const LOCK = {
+  name: 'turn-lock',
+  text: `SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2)),
+                set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`,
+};
 
 /** Fair between objects already here, so that the first TURN_SIZE of a long queue are not all one consumer's. */
 const WAITING = {
@@ -190,12 +234,11 @@ const WAITING = {
 };
 
 /**
- * Everything that the decisions need, in one round trip: $1 tier, $2 type, $3 consumers and $4 blueprints that ask, $5
- * leases that wait, $6 how many want something, $7 ids that came in, $8 keys of the objects that ask.
+ * What the decisions need, but for room: $1 tier, $2 type, $3 consumers and $4 blueprints that ask, $5 how many want
+ * something, $6 ids that came in, $7 keys of the objects that ask and $8 how often each does.
  *
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
- * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name. For
- * each live resource in a slot above a limit that was lowered, a slot below it stays empty.
+ * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
  */
 const GATHER = {
   name: 'turn-gather',
@@ -206,19 +249,13 @@ const GATHER = {
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
                jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
-               coalesce(p.retry_at > now(), false) AS failing, p.failures,
+               coalesce(p.retry_at > now(), false) AS failing,
                EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
                   AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
                (SELECT count(*) FROM resources r WHERE r.blueprint = p.name AND (
                    (r.state = 'pending' AND (r.built_for IS NULL
                       OR NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending')))
-                   OR (r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning') AND p.reuse <> 'none'))) AS warming,
-               ARRAY (SELECT s FROM generate_series(0, p.max_resources - 1) s
-                       WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
-                       OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
-                       LIMIT CASE WHEN p.type <> 'ssh-host' THEN $6 + p.warm END) AS slots,
-               ARRAY (SELECT r.place FROM resources r
-                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
+                   OR (r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning') AND p.reuse <> 'none'))) AS warming
           FROM pool p ORDER BY p.name) b) AS blueprints,
       (SELECT coalesce(jsonb_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
@@ -232,27 +269,51 @@ const GATHER = {
           FROM blueprints WHERE name = ANY ($4) AND type = 'working-copy') l) AS lists,
       (SELECT coalesce(jsonb_agg(c), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, count(*) AS count FROM leases
-         WHERE state IN ('acquired', 'active') AND object_name = ANY ($3 || $4) GROUP BY 1, 2) c) AS live,
+         WHERE state IN ('acquired', 'active') AND object_kind = 'consumer' AND object_name = ANY ($3) GROUP BY 1, 2
+        UNION ALL
+        SELECT object_kind, object_name, count(*) FROM leases
+         WHERE state IN ('acquired', 'active') AND object_kind = 'blueprint' AND object_name = ANY ($4) GROUP BY 1, 2) c) AS live,
       (SELECT coalesce(jsonb_agg(a), '[]') FROM (
         SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
                ARRAY (SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
-                       WHERE NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
-                       LIMIT greatest($6, 1)) AS slots
-          FROM pool p, LATERAL (
-            (SELECT * FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
+                       WHERE r.leases = 0 OR NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
+                       LIMIT greatest($5, 1)) AS slots
+          FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
+            (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
                 AND f.leases = 0 AND NOT f.cordoned AND (p.reuse <> 'consumer' OR f.uses = 0)
-              ORDER BY f.last_used_at DESC NULLS LAST LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN $6 + p.warm END)
-            UNION
-            (SELECT o.* FROM unnest($8::text[]) AS k (object), LATERAL (
-               SELECT * FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.object
-                  AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned
-                ORDER BY f.last_used_at DESC LIMIT $6) o)
+              ORDER BY f.last_used_at DESC NULLS LAST LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN $5 + p.warm END)
             UNION ALL
-            (SELECT * FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
-                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned LIMIT $6)
-          ) r LEFT JOIN leases h ON h.id = r.host_lease_id
+            (SELECT o.id FROM unnest($7::text[], $8::int[]) AS k (object, asks), LATERAL (
+               SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.object
+                  AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned
+                ORDER BY f.last_used_at DESC LIMIT k.asks) o)
+            UNION ALL
+            (SELECT t.id FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
+                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned LIMIT $5)))
+          ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($6)) AS known`,
+};
+
+/**
+ * Where the pool could build, what it could reclaim, and for whom it already does: $1 tier, $2 type, $3 who asks, $4 how
+ * many. For each live resource in a slot above a limit that was lowered, a slot below it stays empty.
+ */
+const ROOM = {
+  name: 'turn-room',
+  text: `WITH pool AS (
+      SELECT * FROM blueprints WHERE tier = $1 AND provides = $2)
+    SELECT
+      (SELECT coalesce(jsonb_agg(b), '[]') FROM (
+        SELECT p.name, p.failures,
+               ARRAY (SELECT s FROM generate_series(0, p.max_resources - 1) s
+                       WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
+                       OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
+                       LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 + p.warm END) AS slots,
+               ARRAY (SELECT r.place FROM resources r
+                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
+          FROM pool p) b) AS rooms,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
         SELECT id, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
           SELECT r.id, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"
@@ -267,9 +328,8 @@ const GATHER = {
              AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean'
              -- One just built for a lease that waits for it is not idle, though nobody holds it yet.
              AND NOT (c.uses = 0 AND EXISTS (SELECT FROM leases w WHERE w.id = c.built_for AND w.state = 'pending'))) idle
-         WHERE $6 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))
-         ORDER BY "idleSince" LIMIT CASE WHEN p.type <> 'ssh-host' THEN $6 END) i) AS reclaimable,
-      ARRAY (SELECT built_for FROM resources WHERE state = 'pending' AND built_for = ANY ($5)) AS building,
-      ARRAY (SELECT reclaimed_for FROM resources WHERE state <> 'destroyed' AND reclaimed_for = ANY ($5)) AS reclaiming,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known`,
+         WHERE $4 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))
+         ORDER BY "idleSince" LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 END) i) AS reclaimable,
+      ARRAY (SELECT built_for FROM resources WHERE state = 'pending' AND built_for = ANY ($3)) AS building,
+      ARRAY (SELECT reclaimed_for FROM resources WHERE state <> 'destroyed' AND reclaimed_for = ANY ($3)) AS reclaiming`,
 };

@@ -11,9 +11,9 @@ export async function writePool(db: Queryable, hosts: number): Promise<void> {
   await db.rows(
     {
       text: `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
-             VALUES ('hosts', 'docker-host', 'bench', $1, 1, 'tier', 0, '{}')`,
+             VALUES ('hosts', 'docker-host', 'bench', $1, 1, 'tier', 0, $2)`,
     },
-    [hosts],
+    [hosts, JSON.stringify({ image: `bench@sha256:${'0'.repeat(64)}`, network: 'none' })],
   );
   await db.rows(
     {

@@ -1,0 +1,37 @@
+import { Agent, request } from 'node:http';
+import { json } from 'node:stream/consumers';
+
+/** Posts JSON on connections that stay open; throws on any answer but the wanted one. */
+export class JsonClient {
+  private readonly agent = new Agent({ keepAlive: true });
+  private readonly headers: Record<string, string>;
+
+  constructor(
+    private readonly url: string,
+    token?: string,
+  ) {
+    this.headers = {
+      'content-type': 'application/json',
+      ...(token && { authorization: `Bearer ${token}` }),
+    };
+  }
+
+  async post<T>(path: string, body: unknown, wanted: number): Promise<T> {
+    const text = JSON.stringify(body);
+    const answer = await new Promise<{ status?: number; body: unknown }>((resolve, reject) => {
+      const headers = { ...this.headers, 'content-length': Buffer.byteLength(text) };
+      const call = request(`${this.url}${path}`, { method: 'POST', agent: this.agent, headers });
+      call.once('error', reject);
+      call.once('response', (response) => {
+        json(response).then((read) => resolve({ status: response.statusCode, body: read }), reject);
+      });
+      call.end(text);
+    });
+    if (answer.status === wanted) return answer.body as T;
+    throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+}

@@ -1,0 +1,100 @@
+import { Database } from '../../src/store/database.js';
+import { runBench } from './bench.js';
+import { JsonClient } from './json-client.js';
+import { alternate, type Load, load, percentile } from './measure.js';
+import { CONSUMERS, writePool } from './pool.js';
+import { report } from './report.js';
+import { ADMIN_TOKEN, startServed } from './served.js';
+
+const CALLERS = 64;
+const ROUNDS = 4;
+const ROUND_MS = 2_000;
+const HOSTS = 256;
+
+/**
+ * Measured on Drydock (Phorge with four taskmasters) on another machine of two cores with the database beside, before
+ * this was begun: docs/performance.md.
+ */
+const DRYDOCK = { cyclesPerSecondAt64: 12, leaseMs: 1_029, releaseMs: 1_016 };
+
+/** Lease and release over HTTP on warm hosts: broker, PostgreSQL and load share the machine, each a process of its own. */
+await runBench('lease-http', async (server) => {
+  const databaseUrl = await server.database('broker');
+  await fill(databaseUrl);
+  const broker = await startServed('./server.js', { BERTH_DATABASE_URL: databaseUrl });
+  const echo = await startServed('./echo.js');
+  const client = new JsonClient(broker.url, ADMIN_TOKEN);
+  const bare = new JsonClient(echo.url);
+
+  const calls: Record<'lease' | 'release', number[]> = { lease: [], release: [] };
+  const cycle = async (caller: number) => {
+    const began = performance.now();
+    const { id } = await client.post<{ id: string }>('/v1/leases', requestOf(caller), 201);
+    const leased = performance.now();
+    await client.post(`/v1/leases/${id}/release`, {}, 200);
+    calls.lease.push(leased - began);
+    calls.release.push(performance.now() - leased);
+  };
+  const measured = await alternate(ROUNDS, {
+    many: () => load(CALLERS, ROUND_MS, cycle),
+    bare: () => load(CALLERS, ROUND_MS / 2, (caller) => bare.post('/', requestOf(caller), 200)),
+  });
+  calls.lease.length = 0;
+  calls.release.length = 0;
+  await load(1, ROUND_MS, cycle);
+
+  client.close();
+  bare.close();
+  await Promise.all([broker.stop(), echo.stop()]);
+  reportMany(measured);
+  reportAlone('lease', calls.lease, DRYDOCK.leaseMs);
+  reportAlone('release', calls.release, DRYDOCK.releaseMs);
+});
+
+async function fill(url: string): Promise<void> {
+  const db = new Database(url);
+  await writePool(db, HOSTS);
+  await db.close();
+}
+
+function requestOf(caller: number): Record<string, unknown> {
+  return { consumer: CONSUMERS[caller % CONSUMERS.length], type: 'host', ttl: '1h' };
+}
+
+function reportMany({ many, bare }: Record<'many' | 'bare', Load>): void {
+  const { perSecond, latencies } = many;
+  const shared = { bench: 'lease-http', ours: perSecond, latencies };
+  report({
+    ...shared,
+    case: `${CALLERS} callers, against Drydock as measured elsewhere`,
+    reference: DRYDOCK.cyclesPerSecondAt64,
+    unit: 'lease + release a second',
+    goal: '≥ 2000 a second, p99 ≤ 80 ms, ≥ 100×',
+    met:
+      perSecond >= 2_000 && percentile(latencies, 99) <= 80 && perSecond >= 100 * DRYDOCK.cyclesPerSecondAt64,
+  });
+  report({
+    ...shared,
+    case: `${CALLERS} callers, against as many on a bare node:http that echoes JSON`,
+    ours: 2 * perSecond,
+    reference: bare.perSecond,
+    unit: 'requests a second',
+    goal: null,
+    met: null,
+  });
+}
+
+/** Here the ratio says how many times as long the reference takes. */
+function reportAlone(call: string, latencies: number[], referenceMs: number): void {
+  const p50 = percentile(latencies, 50);
+  report({
+    bench: 'lease-http',
+    case: `alone, ${call}, against Drydock as measured elsewhere`,
+    ours: 1000 / p50,
+    reference: 1000 / referenceMs,
+    unit: 'calls a second',
+    goal: 'p50 ≤ 4 ms, ≥ 250×',
+    met: p50 <= 4 && referenceMs >= 250 * p50,
+    latencies,
+  });
+}
