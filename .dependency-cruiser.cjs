@@ -57,6 +57,12 @@ module.exports = {
       'The PostgreSQL that comes along knows nothing of Berth.',
     ),
     only('config', '^src/config\\.ts', '^src/domain', 'Configuration is environment in, typed object out.'),
+    only(
+      'demo',
+      '^src/demo(/|\\.ts)',
+      '^src/(demo|client|embedded)',
+      'The demonstration is a client of the REST API, on a broker that it starts.',
+    ),
     {
       name: 'only-main-wires',
       severity: 'error',
