@@ -48,7 +48,7 @@ export class ConfigError extends Error {
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const faults: string[] = [];
   const port = Number(env.BERTH_PORT ?? 8080);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+  if (!/^\d{1,5}$/.test(env.BERTH_PORT ?? '8080') || port > 65_535)
     faults.push('BERTH_PORT must be a whole number from 0 to 65535');
   const isolation = oneOf('BERTH_ISOLATION', env, ISOLATION_POLICIES, faults);
   const logLevel = oneOf('BERTH_LOG_LEVEL', env, LOG_LEVELS, faults) ?? 'info';

@@ -4,7 +4,7 @@ import type { Database } from '../store/database.js';
 import type { Pool } from '../store/turn.js';
 import type { Allocator } from './allocator.js';
 import { check } from './check.js';
-import { type Change, type Declaration, KINDS, NAME, SPECS } from './declarations.js';
+import { type BlueprintSpec, type Change, type Declaration, KINDS, NAME, SPECS } from './declarations.js';
 import { Declarer, type DeclarerParts } from './declarer.js';
 import type { Signals } from './signals.js';
 
@@ -38,7 +38,8 @@ export class DeclarationService {
         const declarer = new Declarer({ ...this.parts, db: transaction, by: by.name });
         await declarer.begin();
         const done: Change[] = [];
-        for (const declaration of checked) done.push(await declarer.declare(declaration));
+        for (const { path, ...declaration } of checked)
+          done.push(await locating(path, () => declarer.declare(declaration)));
         await declarer.end();
         pools.push(...declarer.touched);
         if (dryRun) throw new DryRun(done);
@@ -54,8 +55,11 @@ export class DeclarationService {
   }
 }
 
+/** A declaration, and where in the input its spec is. */
+type Located = Declaration & { path: string };
+
 /** Shape and fields of each, in the order in which they can build on each other. */
-function checkedDeclarations(declarations: Declaration[]): Declaration[] {
+function checkedDeclarations(declarations: Declaration[]): Located[] {
   const faults: FieldFault[] = [];
   const seen = new Set<string>();
   const checked = declarations.map(({ kind, name, spec }, index) => {
@@ -67,11 +71,29 @@ function checkedDeclarations(declarations: Declaration[]): Declaration[] {
     seen.add(`${kind}/${name}`);
     const result = check<object>(SPECS[kind], spec ?? {}, path);
     faults.push(...result.faults);
-    return { kind, name, spec: result.value };
+    return { kind, name, spec: result.value, path };
   });
   if (faults.length > 0)
     throw new BrokerError('malformed', 'The declaration has faults; nothing was changed.', {
       errors: faults,
     });
-  return checked.sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
+  return checked.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Blueprints that stand on others come after all that may carry them. */
+function rank({ kind, spec }: Declaration): number {
+  const onOthers = kind === 'Blueprint' && (spec as BlueprintSpec).type === 'working-copy';
+  return KINDS.indexOf(kind) + (onOthers ? 0.5 : 0);
+}
+
+/** Faults name the document too, where there are several. */
+async function locating<T>(path: string, declare: () => Promise<T>): Promise<T> {
+  try {
+    return await declare();
+  } catch (error) {
+    if (!(error instanceof BrokerError) || path === '') throw error;
+    const { code, message, details, cause } = error;
+    const errors = error.errors.map((fault) => ({ ...fault, path: `${path}.${fault.path}` }));
+    throw new BrokerError(code, message, { details, errors, cause });
+  }
 }

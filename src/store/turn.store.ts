@@ -34,13 +34,21 @@ export class TurnStore {
     from = 0,
   ): Promise<Applied & { next: number }> {
     return this.db.transaction(async (transaction) => {
-      const seen = await open(transaction, pool, incoming, from);
-      const first = decide(seen);
-      const enough = isEnough(seen, first);
-      const turn = enough ? seen : await withRoom(transaction, seen);
-      const decided = enough ? first : decide(turn);
-      const applied = await applyDecisions(transaction, turn, decided, activates);
-      return { ...applied, next: nextAfter(turn, decided.decisions, from) };
+      const look = () => open(transaction, pool, incoming, from);
+      let turn = await look();
+      let plan = decide(turn);
+      if (!isEnough(turn, plan)) {
+        turn = await withRoom(transaction, turn);
+        plan = decide(turn);
+      }
+      if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
+        // What became free after the first look is there to be given, and must not pass for idle.
+        const { available } = (await look()).snapshot;
+        turn = { ...turn, snapshot: { ...turn.snapshot, available } };
+        plan = decide(turn);
+      }
+      const applied = await applyDecisions(transaction, turn, plan, activates);
+      return { ...applied, next: nextAfter(turn, plan.decisions, from) };
     });
   }
 }
@@ -190,7 +198,7 @@ async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
       ...snapshot,
       blueprints: snapshot.blueprints.map((blueprint) => ({
         ...blueprint,
-        room: roomOf(blueprint, found.get(blueprint.name) as RoomFound['rooms'][number]),
+        room: roomOf(blueprint, found.get(blueprint.name) ?? NO_ROOM),
       })),
       reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
       building: new Set(building),
@@ -199,11 +207,17 @@ async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
   };
 }
 
+/** Of a blueprint that was deleted meanwhile. */
+const NO_ROOM = { failures: 0, slots: [], places: [] };
+
 /**
  * Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. After each
  * failed build another machine is the first.
  */
-function roomOf({ type, spec }: Blueprint, { failures, slots, places }: RoomFound['rooms'][number]): Room[] {
+function roomOf(
+  { type, spec }: Blueprint,
+  { failures, slots, places }: Omit<RoomFound['rooms'][number], 'name'>,
+): Room[] {
   if (type !== 'ssh-host') return slots.map((slot) => ({ slot, place: null }));
   const names = (spec.hosts as { name: string }[]).map(({ name }) => name);
   const free = names.filter((name) => !places.includes(name));

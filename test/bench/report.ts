@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { percentile } from './measure.js';
 
 export interface Finding {
@@ -41,6 +41,8 @@ const MACHINE = {
   system: /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1],
   node: process.version,
   postgres: '',
+  /** Before the bench, over a minute: what else the machine was doing. */
+  loadBefore: rounded(loadavg()[0] ?? 0),
 };
 
 /** Says of every finding on which server it was made. */

@@ -206,9 +206,9 @@ describe('the queue', () => {
   });
 
   it('does not let a consumer with many waiters starve one with a single one', async () => {
-    await berth.declare(hosts('box'));
+    await berth.declare(hosts('box', { resources: 2 }));
     await approved(['box'], 'many', 'one');
-    const holder = await berth.lease('many');
+    const [holder] = [await berth.lease('many'), await berth.lease('many')];
     await Promise.all(Array.from({ length: 60 }, () => berth.request('many')));
     const single = await berth.request('one');
     await berth.release(holder.id);
@@ -435,6 +435,22 @@ describe('a build that fails', () => {
     await berth.sql(`UPDATE blueprints SET retry_at = now()`);
     await berth.becomes(id, 'active');
     expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures: 0, lastFailure: null });
+  });
+
+  it('or takes long holds up no release, however many there are', async () => {
+    const building = gate();
+    await berth.declare(hosts('box'), hosts('slow', { resources: 50 }));
+    await approved(['box', 'slow'], 'step');
+    const { id } = await berth.lease('step', { blueprints: ['box'] });
+    await berth.run(id, 'echo');
+    berth.script = (call) => (call.method === 'build' ? building.hold(call) : undefined);
+    const body = { blueprints: ['slow'] };
+    const waiting = await Promise.all(Array.from({ length: 50 }, () => berth.request('step', body)));
+    await building.reached;
+    await berth.release(id);
+    await berth.becomes(id, 'destroyed');
+    building.open();
+    for (const { id } of waiting) await berth.becomes(id, 'active');
   });
 
   it('leaves nothing behind', async () => {
