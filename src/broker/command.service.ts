@@ -166,12 +166,12 @@ export class CommandService {
     let exit: Exit;
     try {
       const { driver, view } = await views.lease(lease);
-      // From here on the end of the lease aborts the signal; it may have come before anyone listened.
-      if (!(await leases.use(lease.id, view.fence)))
-        throw new DriverError('refused', 'The lease ended before the command started.');
       const env = { ...lease.env, ...command.env };
       const onOutput = (stream: OutputStream, chunk: Buffer) => output.add(stream, chunk);
-      exit = await driver.execute(view, { ...command, env }, onOutput, { signal });
+      // From here on the end of the lease aborts the signal; it may have come before anyone listened.
+      exit = (await leases.use(lease.id, view.fence))
+        ? await driver.execute(view, { ...command, env }, onOutput, { signal })
+        : { kind: 'cancelled', reason: 'The lease ended before the command started.' };
     } catch (error) {
       exit = {
         kind: 'lost',

@@ -32,8 +32,9 @@ export class Database implements Queryable {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       connectionTimeoutMillis: 10_000,
     });
-    // An idle connection that the server ends is replaced at the next use; without a listener it would end the process.
+    // A connection that the server ends, idle or in use, is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {
