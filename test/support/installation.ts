@@ -111,7 +111,7 @@ export class Caller {
     return this.ok(`POST /v1/leases/${id}/commands`, { body: { shell }, headers });
   }
 
-  /** The lease or resource, once it is in this state; fails after 10 s. */
+  /** The lease or resource, once it is in this state; fails after a while. */
   becomes(id: string, wanted: Record<string, unknown> | string): Promise<Shown> {
     const fields = typeof wanted === 'string' ? { state: wanted } : wanted;
     const matches = (found: Shown) => Object.entries(fields).every(([name, value]) => found[name] === value);
@@ -201,9 +201,12 @@ export function useInstallation(...documents: unknown[]): Installation {
   });
 }
 
-/** Looks until it is as wanted; fails with the last look after 10 s. */
+/** Far more than anything takes, also on a busy machine. */
+const MOST_MS = 20_000;
+
+/** Looks until it is as wanted; fails with the last look after a while. */
 export async function until<T>(look: () => Promise<T> | T, wanted: (value: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 10_000; ; await pause(10)) {
+  for (const end = Date.now() + MOST_MS; ; await pause(10)) {
     const value = await look();
     if (wanted(value)) return value;
     if (Date.now() > end) throw new Error(`Waited in vain; at last: ${JSON.stringify(value)}`);
