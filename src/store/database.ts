@@ -38,11 +38,17 @@ export class Database implements Queryable {
   }
 
   rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {
-    return translated(async () => (await this.pool.query({ ...statement, values })).rows.map(camelCased<T>));
+    return again(() =>
+      translated(async () => (await this.pool.query({ ...statement, values })).rows.map(camelCased<T>)),
+    );
   }
 
-  /** Runs `work` in one transaction; any error rolls all of it back. */
-  async transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  /** Runs `work` in one transaction; any error rolls all of it back. It is run anew where the server ended it as a deadlock's victim. */
+  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
+    return again(() => this.once(work));
+  }
+
+  private async once<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
     const client = await translated(() => this.pool.connect());
     let broken: Error | undefined;
     try {
@@ -96,6 +102,19 @@ function camelCased<T>(row: Record<string, unknown>): T {
 
 /** SQLSTATE classes of a server that can't be reached or is going down: 08 connection, 57P shutdown, 53 resources. */
 const UNAVAILABLE = /^(08|57P|53)/;
+
+/** Tries of what the server gave up to end a deadlock; each victim was rolled back whole, so that nothing is done twice. */
+const MOST_TRIES = 5;
+
+async function again<T>(work: () => Promise<T>, tries = 1): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isVictim = error instanceof pg.DatabaseError && error.code === '40P01';
+    if (!isVictim || tries >= MOST_TRIES) throw error;
+    return again(work, tries + 1);
+  }
+}
 
 async function translated<T>(query: () => Promise<T>): Promise<T> {
   try {

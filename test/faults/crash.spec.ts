@@ -238,7 +238,13 @@ describe('a broker that is stopped', () => {
 /** Whoever lost the answer to a request does not know what it got, and could hold it for an hour. */
 async function releaseAll(broker: BrokerProcess): Promise<void> {
   const { items } = await broker.ok('GET /v1/leases?consumer=step&limit=500');
-  for (const { id, state } of items) if (state !== 'destroyed') await broker.release(id);
+  for (const { id, state } of items) {
+    if (state === 'destroyed') continue;
+    await until(
+      () => broker.call(`POST /v1/leases/${id}/release`, { body: {} }),
+      ({ status }) => status < 300,
+    );
+  }
 }
 
 function answers(broker: BrokerProcess): Promise<boolean> {
