@@ -44,6 +44,8 @@ export interface Available {
   /** Leases on it now; 0 makes it free, more makes it shared. */
   leases: number;
   uses: number;
+  /** That of the last grant on it; 0 before the first. */
+  fence: number;
   /** Who held it last, as `objectKey` says it. */
   lastConsumer: string | null;
   contents: Record<string, string>;
@@ -57,6 +59,7 @@ export interface Available {
  */
 export interface Reclaimable {
   id: string;
+  blueprint: string;
   /** The blueprint at its limit that gets the room: its own, or that of the host it stands on. */
   frees: string;
   /** Where that room would be. */

@@ -90,9 +90,11 @@ export class BlueprintStore {
         text: `WITH changed AS (
             SELECT id FROM resources
              WHERE state <> 'destroyed' AND blueprint = $1 AND ($2::text[] IS NULL OR place = ANY ($2)))
-          UPDATE resources SET outdated = true, due_at = now()
-           WHERE id IN (SELECT id FROM changed) OR (state <> 'destroyed' AND host_lease_id IN (
-             SELECT id FROM leases WHERE state <> 'destroyed' AND resource_id IN (SELECT id FROM changed)))`,
+          UPDATE resources SET outdated = true, due_at = now() WHERE id IN (
+            SELECT id FROM resources
+             WHERE id IN (SELECT id FROM changed) OR (state <> 'destroyed' AND host_lease_id IN (
+               SELECT id FROM leases WHERE state <> 'destroyed' AND resource_id IN (SELECT id FROM changed)))
+             ORDER BY id FOR NO KEY UPDATE)`,
       },
       [name, places === 'all' ? null : places],
     );

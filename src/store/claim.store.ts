@@ -71,7 +71,8 @@ export class ClaimStore {
   async renew(table: Claimable, ids: readonly string[], claim: string): Promise<void> {
     await this.db.rows(
       {
-        text: `UPDATE ${table} SET claimed_until = now() + interval '${CLAIM_SECONDS} s' WHERE id = ANY ($1) AND claim = $2`,
+        text: `UPDATE ${table} SET claimed_until = now() + interval '${CLAIM_SECONDS} s'
+                WHERE id IN (SELECT id FROM ${table} WHERE id = ANY ($1) AND claim = $2 ORDER BY id FOR NO KEY UPDATE)`,
       },
       [ids, claim],
     );

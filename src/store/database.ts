@@ -29,6 +29,8 @@ export class Database implements Queryable {
       application_name: 'berth',
       max: 16,
       types,
+      // A statement is sent without waiting for the answer to the one before: BEGIN costs no round trip.
+      pipeline: true,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       connectionTimeoutMillis: 10_000,
     });
@@ -52,11 +54,13 @@ export class Database implements Queryable {
     const client = await translated(() => this.pool.connect());
     let broken: Error | undefined;
     try {
-      await client.query('BEGIN');
-      const result = await work({
-        rows: <R>(statement: Statement, values: unknown[] = []) =>
-          translated(async () => (await client.query({ ...statement, values })).rows.map(camelCased<R>)),
-      });
+      const [, result] = await Promise.all([
+        translated(() => client.query('BEGIN')),
+        work({
+          rows: <R>(statement: Statement, values: unknown[] = []) =>
+            translated(async () => (await client.query({ ...statement, values })).rows.map(camelCased<R>)),
+        }),
+      ]);
       await translated(() => client.query('COMMIT'));
       return result;
     } catch (error) {

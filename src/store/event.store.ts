@@ -89,14 +89,16 @@ const HORIZON = `(SELECT coalesce(min(open), pg_snapshot_xmax(pg_current_snapsho
                       WHERE d.datname <> current_database()
                         AND a.backend_xid::text::bigint = open::text::bigint % 4294967296))`;
 
-const RECORD = {
-  name: 'record-events',
-  text: `INSERT INTO events (kind, lease, resource, blueprint, consumer, "authorization", command, operation, principal, data)
+/** SQL that writes the events in a JSON array, in their order. */
+export function recordEvents(parameter: string): string {
+  return `INSERT INTO events (kind, lease, resource, blueprint, consumer, "authorization", command, operation, principal, data)
          SELECT kind, lease, resource, blueprint, consumer, "authorization", command, operation, principal, coalesce(data, '{}')
-           FROM jsonb_to_recordset($1::jsonb)
+           FROM jsonb_to_recordset(${parameter}::jsonb)
                 AS e (kind text, lease text, resource text, blueprint text, consumer text, "authorization" text,
-                      command text, operation text, principal text, data jsonb)`,
-};
+                      command text, operation text, principal text, data jsonb)`;
+}
+
+const RECORD = { name: 'record-events', text: recordEvents('$1') };
 
 function toEvent({ xid, seq, at, kind, data, ...subjects }: Record<string, unknown>): Event {
   const present = Object.fromEntries(Object.entries(subjects).filter(([, value]) => value !== null));

@@ -234,7 +234,7 @@ export class LeaseStore {
         text: `WITH back AS (
             UPDATE leases l SET state = 'pending', waiting = 'queued', resource_id = NULL, slot = NULL, fence = NULL,
                    blueprint = NULL, acquired_at = NULL, due_at = NULL, used = false
-              FROM (SELECT id, resource_id FROM leases WHERE id = ANY ($1) AND state = 'acquired' FOR UPDATE) o
+              FROM (SELECT id, resource_id FROM leases WHERE id = ANY ($1) AND state = 'acquired' ORDER BY id FOR NO KEY UPDATE) o
              WHERE l.id = o.id RETURNING l.*, o.resource_id AS held),
           freed AS (
             UPDATE resources r SET leases = r.leases - n, due_at = now(), hygiene = 'dirty'
@@ -274,30 +274,38 @@ interface Ending extends How {
  * cut. What was never used has no step running.
  *
  * A place freed here needs a look by the reconciler only where its blueprint retires or renews its resources; on the
- * others nothing is left to do, and the next turn finds them free. Resources are locked in the order of their ids, so
- * that two that free places of the same ones don't each wait for the other.
+ * others nothing is left to do, and the next turn finds them free.
+ *
+ * Leases are locked before resources, and each in the order of their ids, as wherever several are. The count of leases
+ * is written anew if a grant committed since this began, but its CHECK looks at the first try as well: hence `greatest`.
  */
 const END = {
   name: 'end-leases',
-  text: `WITH over AS (
+  text: `WITH held AS MATERIALIZED (
+      SELECT id FROM leases WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') ORDER BY id FOR NO KEY UPDATE),
+    over AS (
       UPDATE leases SET ended = $2::jsonb -> id ->> 'ended', ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
              ended_at = now(), waiting = NULL, attempts = 0,
              state = CASE WHEN used THEN $2::jsonb -> id ->> 'to' ELSE 'destroyed' END,
              due_at = CASE WHEN used THEN now() END,
              destroyed_at = CASE WHEN used THEN NULL ELSE now() END
-       WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') AND (NOT $3 OR expires_at <= now())
-         AND ($4::text IS NULL OR resource_id = $4)
+       WHERE id = ANY (ARRAY (SELECT id FROM held)) AND state IN ('pending', 'acquired', 'active')
+         AND (NOT $3 OR expires_at <= now()) AND ($4::text IS NULL OR resource_id = $4)
       RETURNING *, $2::jsonb -> id AS how),
+    touched AS MATERIALIZED (
+      SELECT r.id, b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
+                     OR b.idle_after_seconds IS NOT NULL AS is_renewed
+        FROM resources r JOIN blueprints b ON b.name = r.blueprint
+       WHERE r.id = ANY (ARRAY (SELECT resource_id FROM over WHERE state = 'destroyed' UNION ALL SELECT for_resource FROM over))
+       ORDER BY r.id FOR NO KEY UPDATE OF r),
     freed AS (
-      UPDATE resources r SET leases = r.leases - o.n, last_used_at = now(),
-             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
-                             OR b.idle_after_seconds IS NOT NULL THEN now() ELSE r.due_at END
-        FROM (SELECT l.id, n FROM resources l
-                JOIN (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
-                  ON o.resource_id = l.id
-               WHERE l.id = ANY (ARRAY (SELECT resource_id FROM over)) ORDER BY l.id FOR NO KEY UPDATE OF l) o, blueprints b
-       WHERE r.id = o.id AND b.name = r.blueprint),
-    wake AS (UPDATE resources SET due_at = now() WHERE id = ANY (ARRAY (SELECT for_resource FROM over))),
+      UPDATE resources r SET leases = greatest(r.leases - o.n, 0), last_used_at = now(),
+             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR t.is_renewed THEN now() ELSE r.due_at END
+        FROM touched t, (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
+       WHERE r.id = t.id AND r.id = o.resource_id),
+    wake AS (
+      UPDATE resources SET due_at = now()
+       WHERE id = ANY (ARRAY (SELECT for_resource FROM over)) AND id = ANY (ARRAY (SELECT id FROM touched))),
     tell AS (${wakeOperations('over')}),
     logged AS (
       INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)

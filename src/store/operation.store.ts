@@ -31,7 +31,12 @@ export function leaseIdOf(operationId: string): string {
   return operationId.replace(/^op/, 'lease');
 }
 
-/** Makes the operations of these leases due, where they have one: SQL for `leaseIdOf` the other way round. */
+/** The id that the operation of a lease would have: `leaseIdOf` the other way round. */
+export function operationOf(leaseId: string): string {
+  return leaseId.replace(/^lease/, 'op');
+}
+
+/** Makes the operations of these leases due, where they have one: SQL for `operationOf`. */
 export function wakeOperations(leases: string): string {
   return `UPDATE operations SET due_at = now() WHERE id IN (SELECT 'op' || substr(id, 6) FROM ${leases})`;
 }

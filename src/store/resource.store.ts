@@ -119,7 +119,8 @@ export class ResourceStore {
       {
         text: `WITH over AS (
             UPDATE resources SET state = $2, reason = $3, ended_at = now(), due_at = now()
-             WHERE id = ANY ($1) AND state IN ('pending', 'active') AND (leases = 0 OR NOT $5) RETURNING *),
+             WHERE id IN (SELECT id FROM resources WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)
+               AND state IN ('pending', 'active') AND (leases = 0 OR NOT $5) RETURNING *),
           logged AS (
             INSERT INTO events (kind, resource, blueprint, principal, data)
             SELECT 'resource.' || $2, id, blueprint, $4, jsonb_build_object('reason', $3::text) FROM over)

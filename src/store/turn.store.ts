@@ -5,18 +5,11 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
-import type { NewLease, Pool, Turn } from './turn.js';
+import type { NewLease, Plan, Pool, Queued, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;
-
-/** What was decided, and ids for what that makes. */
-interface Plan {
-  decisions: Decision[];
-  resourceIds: string[];
-  hostLeaseIds: string[];
-}
 
 /**
  * One turn of one pool in one transaction. The advisory lock makes the turns of all replicas follow each other, so what
@@ -34,8 +27,8 @@ export class TurnStore {
     from = 0,
   ): Promise<Applied & { next: number }> {
     return this.db.transaction(async (transaction) => {
-      const look = () => open(transaction, pool, incoming, from);
-      let turn = await look();
+      await transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
+      let turn = await look(transaction, pool, incoming, from);
       let plan = decide(turn);
       if (!isEnough(turn, plan)) {
         turn = await withRoom(transaction, turn);
@@ -43,7 +36,7 @@ export class TurnStore {
       }
       if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
         // What became free after the first look is there to be given, and must not pass for idle.
-        const { available } = (await look()).snapshot;
+        const { available } = (await look(transaction, pool, incoming, from)).snapshot;
         turn = { ...turn, snapshot: { ...turn.snapshot, available } };
         plan = decide(turn);
       }
@@ -80,7 +73,7 @@ function nextAfter({ demand, incoming, snapshot }: Turn, decisions: Decision[], 
   return offered > taken ? from + TURN_SIZE - taken : 0;
 }
 
-interface Waiting {
+interface Waiting extends Queued {
   id: string;
   object: LeaseObject;
   allowed: string[] | null;
@@ -90,8 +83,9 @@ interface Waiting {
   warm: boolean;
 }
 
-interface Gathered {
+interface Found {
   now: Date;
+  waiting: Waiting[];
   blueprints: (Blueprint & {
     failing: boolean;
     wanted: boolean;
@@ -118,50 +112,38 @@ interface RoomFound {
   reclaiming: string[];
 }
 
-async function open(db: Queryable, pool: Pool, requested: readonly NewLease[], from: number): Promise<Turn> {
-  await db.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
-  const waiting = await db.rows<Waiting>(WAITING, [pool.tier, pool.type, TURN_SIZE, from]);
-  const asking = [...waiting, ...requested];
-  const objects = new Map(asking.map(({ object }) => [objectKey(object), object]));
-  const asks = new Map<string, number>();
-  for (const { object } of asking) asks.set(objectKey(object), (asks.get(objectKey(object)) ?? 0) + 1);
-  const gathered = one(
-    await db.rows<Gathered>(GATHER, [
+async function look(db: Queryable, pool: Pool, requested: readonly NewLease[], from: number): Promise<Turn> {
+  const found = one(
+    await db.rows<Found>(LOOK, [
       pool.tier,
       pool.type,
-      [...objects.values()].filter(({ kind }) => kind === 'consumer').map(({ name }) => name),
-      [...objects.values()].filter(({ kind }) => kind === 'blueprint').map(({ name }) => name),
-      asking.length,
+      TURN_SIZE,
+      from,
+      requested.map(({ object }) => object.kind),
+      requested.map(({ object }) => object.name),
       requested.map(({ id }) => id),
-      [...asks.keys()],
-      [...asks.values()],
     ]),
   );
+  const { waiting, known } = found;
   // A request that was sent twice at once is one.
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
-    ({ id }) => !gathered.known.includes(id),
+    ({ id }) => !known.includes(id),
   );
-  const lists = new Map(gathered.lists.map(({ kind, name, blueprints }) => [`${kind}/${name}`, blueprints]));
+  const lists = new Map(found.lists.map(({ kind, name, blueprints }) => [`${kind}/${name}`, blueprints]));
   const lastSeq = waiting.reduce((seq, lease) => Math.max(seq, lease.seq), 0);
   const demand = [...waiting, ...incoming].map((lease, index): Demand => {
     const listed = lists.get(objectKey(lease.object)) ?? [];
     const { id, object, attributes, priority, warm } = lease;
     const allowed = lease.allowed?.filter((name) => listed.includes(name)) ?? listed;
-    return {
-      id,
-      object,
-      allowed,
-      attributes,
-      priority,
-      warm,
-      seq: 'seq' in lease ? lease.seq : lastSeq + 1 + index,
-    };
+    const seq = 'seq' in lease ? lease.seq : lastSeq + 1 + index;
+    return { id, object, allowed, attributes, priority, warm, seq };
   });
-  return { pool, now: gathered.now, incoming, demand, snapshot: snapshotOf(gathered) };
+  const queued = new Map(waiting.map((lease) => [lease.id, lease]));
+  return { pool, now: found.now, incoming, demand, queued, snapshot: snapshotOf(found) };
 }
 
 /** All but room, as if there were none. */
-function snapshotOf({ now, edges, live, blueprints, available }: Gathered): Snapshot {
+function snapshotOf({ now, edges, live, blueprints, available }: Found): Snapshot {
   return {
     blueprints: blueprints.map((blueprint) => ({ ...blueprint, room: [] })),
     available: available.map((resource) => ({
@@ -235,30 +217,35 @@ const LOCK = {
                 set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`,
 };
 
-/** Fair between objects already here, so that the first TURN_SIZE of a long queue are not all one consumer's. */
-const WAITING = {
-  name: 'turn-waiting',
-  text: `SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
-           EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
-             SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
-                AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm FROM (
-      SELECT *, row_number() OVER (PARTITION BY object_kind, object_name ORDER BY priority DESC, seq) AS nth
-        FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2) w
-    ORDER BY priority DESC, nth, seq LIMIT $3 OFFSET $4`,
-};
-
 /**
- * What the decisions need, but for room: $1 tier, $2 type, $3 consumers and $4 blueprints that ask, $5 how many want
- * something, $6 ids that came in, $7 keys of the objects that ask and $8 how often each does.
+ * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
+ * many, $5 kinds and $6 names of the objects that came in and $7 the ids of their leases.
+ *
+ * Those that wait are fair between objects already here, so that the first of a long queue are not all one consumer's.
  *
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
  * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
  */
-const GATHER = {
-  name: 'turn-gather',
-  text: `WITH pool AS (
-      SELECT * FROM blueprints WHERE tier = $1 AND provides = $2)
+const LOOK = {
+  name: 'turn-look',
+  text: `WITH pool AS MATERIALIZED (
+      SELECT * FROM blueprints WHERE tier = $1 AND provides = $2),
+    waiting AS MATERIALIZED (
+      SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
+             waiting, for_resource AS "forResource", object_kind, object_name,
+             EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
+               SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
+                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm FROM (
+        SELECT *, row_number() OVER (PARTITION BY object_kind, object_name ORDER BY priority DESC, seq) AS nth
+          FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2) w
+      ORDER BY priority DESC, nth, seq LIMIT $3 OFFSET $4),
+    asking AS MATERIALIZED (
+      SELECT kind, name, count(*)::int AS asks FROM (
+        SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($5::text[], $6::text[])) a
+       GROUP BY kind, name),
+    most AS MATERIALIZED (SELECT coalesce(sum(asks), 0)::int AS asks FROM asking)
     SELECT now(),
+      (SELECT coalesce(jsonb_agg(to_jsonb(w) - '{object_kind,object_name}'::text[]), '[]') FROM waiting w) AS waiting,
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
@@ -274,40 +261,44 @@ const GATHER = {
       (SELECT coalesce(jsonb_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
           FROM authorizations
-         WHERE (object_kind = 'consumer' AND object_name = ANY ($3))
-            OR (object_kind = 'blueprint' AND (object_name = ANY ($4) OR object_name IN (SELECT name FROM pool)))) e) AS edges,
+         WHERE object_name = ANY (ARRAY (SELECT name FROM asking UNION ALL SELECT name FROM pool))) e) AS edges,
       (SELECT coalesce(jsonb_agg(l), '[]') FROM (
-        SELECT 'consumer' AS kind, name, blueprints FROM consumers WHERE name = ANY ($3)
+        SELECT 'consumer' AS kind, name, blueprints FROM consumers
+         WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer'))
         UNION ALL
-        SELECT 'blueprint', name, ARRAY (SELECT jsonb_array_elements_text(spec -> 'hosts'))
-          FROM blueprints WHERE name = ANY ($4) AND type = 'working-copy') l) AS lists,
+        SELECT 'blueprint', name, ARRAY (SELECT jsonb_array_elements_text(spec -> 'hosts')) FROM blueprints
+         WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) AND type = 'working-copy') l) AS lists,
       (SELECT coalesce(jsonb_agg(c), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, count(*) AS count FROM leases
-         WHERE state IN ('acquired', 'active') AND object_kind = 'consumer' AND object_name = ANY ($3) GROUP BY 1, 2
+         WHERE state IN ('acquired', 'active') AND object_kind = 'consumer'
+           AND object_name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer')) GROUP BY 1, 2
         UNION ALL
         SELECT object_kind, object_name, count(*) FROM leases
-         WHERE state IN ('acquired', 'active') AND object_kind = 'blueprint' AND object_name = ANY ($4) GROUP BY 1, 2) c) AS live,
+         WHERE state IN ('acquired', 'active') AND object_kind = 'blueprint'
+           AND object_name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) GROUP BY 1, 2) c) AS live,
       (SELECT coalesce(jsonb_agg(a), '[]') FROM (
-        SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.last_consumer AS "lastConsumer",
+        SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
                ARRAY (SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
                        WHERE r.leases = 0 OR NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
-                       LIMIT greatest($5, 1)) AS slots
+                       LIMIT greatest((SELECT asks FROM most), 1)) AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
                 AND f.leases = 0 AND NOT f.cordoned AND (p.reuse <> 'consumer' OR f.uses = 0)
-              ORDER BY f.last_used_at DESC NULLS LAST LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN $5 + p.warm END)
+              ORDER BY f.last_used_at DESC NULLS LAST
+              LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN (SELECT asks FROM most) + p.warm END)
             UNION ALL
-            (SELECT o.id FROM unnest($7::text[], $8::int[]) AS k (object, asks), LATERAL (
-               SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.object
+            (SELECT o.id FROM asking k, LATERAL (
+               SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.kind || '/' || k.name
                   AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned
                 ORDER BY f.last_used_at DESC LIMIT k.asks) o)
             UNION ALL
             (SELECT t.id FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
-                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned LIMIT $5)))
+                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned
+              LIMIT (SELECT asks FROM most))))
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($6)) AS known`,
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known`,
 };
 
 /**
@@ -329,12 +320,12 @@ const ROOM = {
                        WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
           FROM pool p) b) AS rooms,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
-        SELECT id, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
-          SELECT r.id, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"
+        SELECT id, blueprint, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
+          SELECT r.id, r.blueprint, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"
             FROM resources r
            WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0
           UNION ALL
-          SELECT c.id, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
+          SELECT c.id, c.blueprint, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
             FROM leases h
             JOIN resources c ON c.id = h.for_resource JOIN blueprints b ON b.name = c.blueprint
             JOIN resources s ON s.id = h.resource_id

@@ -1,5 +1,6 @@
+import type { Decision } from '../domain/allocate.js';
 import type { ResourceType } from '../domain/blueprint.js';
-import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
+import type { LeaseAttributes, LeaseObject, WaitingReason } from '../domain/lease.js';
 import type { Demand, Snapshot } from '../domain/snapshot.js';
 
 /** What is allocated together: one tier, one type. */
@@ -24,6 +25,20 @@ export interface NewLease {
   warm: boolean;
 }
 
+/** What a waiting lease is to the database, beyond what decisions need. */
+export interface Queued {
+  forResource: string | null;
+  /** What it waits for so far. */
+  waiting: WaitingReason;
+}
+
+/** What was decided, and ids for what that makes. */
+export interface Plan {
+  decisions: Decision[];
+  resourceIds: string[];
+  hostLeaseIds: string[];
+}
+
 export interface Turn {
   pool: Pool;
   /** The database's clock at the start of the turn. */
@@ -32,5 +47,7 @@ export interface Turn {
   incoming: NewLease[];
   /** Those that wait already, then those that came in. */
   demand: Demand[];
+  /** Those that wait already, by id. */
+  queued: ReadonlyMap<string, Queued>;
   snapshot: Snapshot;
 }

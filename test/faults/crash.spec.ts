@@ -239,11 +239,7 @@ describe('a broker that is stopped', () => {
 async function releaseAll(broker: BrokerProcess): Promise<void> {
   const { items } = await broker.ok('GET /v1/leases?consumer=step&limit=500');
   for (const { id, state } of items) {
-    if (state === 'destroyed') continue;
-    await until(
-      () => broker.call(`POST /v1/leases/${id}/release`, { body: {} }),
-      ({ status }) => status < 300,
-    );
+    if (state !== 'destroyed') await broker.release(id);
   }
 }
 

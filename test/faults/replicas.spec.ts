@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BrokerProcess } from '../support/broker-process.js';
 import type { Shown } from '../support/installation.js';
 import { mostHolders, violations } from '../support/invariants.js';
-import { consumer, hosts, policy, tier } from '../support/manifests.js';
+import { consumer, hosts, machines, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const CALLERS = 64;
@@ -46,6 +46,30 @@ describe('two broker processes', () => {
     expect(byFence.map(({ id }) => id)).toEqual(queue);
     expect(Math.max(...(await mostHolders(broker(0).db)).values())).toBe(1);
     expect(await violations(broker(0).db)).toEqual([]);
+  });
+
+  it('never wait for each other in a circle, however grants, releases and cancellations meet on shared hosts', async () => {
+    const [first] = brokers as [BrokerProcess];
+    const names = ['one', 'two', 'three'];
+    await first.declare(
+      machines('shared', names, { leasesPerResource: 4, reuse: 'tier' }),
+      consumer('sharer', ['shared']),
+    );
+    await first.approve('sharer', 'shared');
+    const caller = async (index: number) => {
+      const broker = brokers[index % 2] as BrokerProcess;
+      for (let cycle = 0; cycle < 10; cycle += 1) {
+        const lease = await broker.request('sharer', {}, (index + cycle) % 3);
+        if ((index + cycle) % 4 === 0 && lease.state === 'active') await broker.run(lease.id, 'echo');
+        await broker.release(lease.id);
+      }
+    };
+    await Promise.all(Array.from({ length: CALLERS }, (_, index) => caller(index)));
+    const [{ deadlocks }] = await first.sql(
+      'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+    );
+    expect(deadlocks).toBe(0);
+    expect(await violations(first.db)).toEqual([]);
   });
 
   it('create one lease for a key that both are sent at once', async () => {

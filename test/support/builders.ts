@@ -137,6 +137,7 @@ export function available(facts: Partial<Available> = {}): Available {
     slots: [0],
     leases: 0,
     uses: 0,
+    fence: 0,
     lastConsumer: null,
     contents: {},
     createdAt: ago(60),
@@ -147,7 +148,15 @@ export function available(facts: Partial<Available> = {}): Available {
 
 /** A resource `idle` of `hosts`, idle for an hour and spared for no time. */
 export function reclaimable(facts: Partial<Reclaimable> = {}): Reclaimable {
-  return { id: 'idle', frees: 'hosts', place: null, idleSince: ago(3600), idleAfterSeconds: null, ...facts };
+  return {
+    id: 'idle',
+    blueprint: 'hosts',
+    frees: 'hosts',
+    place: null,
+    idleSince: ago(3600),
+    idleAfterSeconds: null,
+    ...facts,
+  };
 }
 
 /** The edge `step → hosts`, listed, which `bob` requested and nobody has decided. */

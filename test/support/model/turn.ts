@@ -143,6 +143,7 @@ function reclaimableFor(world: World, blueprint: ModelBlueprint): Reclaimable[] 
     )
     .map((resource) => ({
       id: resource.id,
+      blueprint: resource.blueprint,
       frees: blueprint.name,
       place: null,
       idleSince: resource.lastUsedAt ?? resource.activeAt ?? resource.createdAt,
