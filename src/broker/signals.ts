@@ -40,6 +40,7 @@ export class Signals {
     settled: (value: T) => boolean,
     { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal },
   ): Promise<T> {
+    if (waitSeconds === 0) return look();
     const end = Date.now() + waitSeconds * 1000;
     for (;;) {
       const abort = new AbortController();

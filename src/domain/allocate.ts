@@ -28,6 +28,7 @@ export function allocate(demand: readonly Demand[], world: Snapshot, now: Date):
     const queue = inFairOrder(
       demand.filter((lease) => lease.warm === warm),
       world.live,
+      now,
     );
     for (let next = queue.next(false); !next.done; ) {
       const decision = decide(next.value, pool, position);

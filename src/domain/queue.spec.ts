@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { demand } from '../../test/support/builders.js';
-import { inFairOrder } from './queue.js';
+import { ago, demand, NOON } from '../../test/support/builders.js';
+import { AGEING, inFairOrder } from './queue.js';
 
 type Waiting = ReturnType<typeof demand>;
 
@@ -11,7 +11,7 @@ function order(
   live: Record<string, number> = {},
 ): string[] {
   const counts = new Map(Object.entries(live).map(([name, count]) => [`consumer/${name}`, count]));
-  const turn = inFairOrder(queue, counts);
+  const turn = inFairOrder(queue, counts, NOON);
   const ids: string[] = [];
   for (let next = turn.next(false); !next.done; ) {
     ids.push(next.value.id);
@@ -58,6 +58,31 @@ describe('the fair order', () => {
     expect(order(queue, everyone)).toEqual(['a1', 'b1', 'a2']);
     expect(order(queue, everyone, { a: 9 })[0]).toBe('a1');
     expect(order([waiting('c1', 1, { priority: -1 }), waiting('d1', 2)], everyone)).toEqual(['d1', 'c1']);
+  });
+
+  it('takes whoever was served longest ago among those who hold as many', () => {
+    const queue = [
+      waiting('a1', 1, { servedAt: ago(1) }),
+      waiting('b1', 2, { servedAt: ago(2) }),
+      waiting('c1', 3),
+    ];
+    expect(order(queue, everyone)).toEqual(['c1', 'b1', 'a1']);
+    expect(order(queue, everyone, { c: 1 })).toEqual(['b1', 'a1', 'c1']);
+  });
+
+  it('lets a line that got nothing for long pass a higher priority, once', () => {
+    const aged = (seconds: number) => ({ priority: -AGEING.priority, createdAt: ago(seconds) });
+    const high = waiting('a1', 9);
+    expect(order([waiting('b1', 1, aged(2 * AGEING.seconds - 1)), high], nobody)).toEqual(['b1', 'a1']);
+    expect(order([waiting('b1', 1, aged(AGEING.seconds - 1)), high], nobody)).toEqual(['a1', 'b1']);
+    const served = { ...aged(9 * AGEING.seconds), servedAt: ago(1) };
+    expect(order([waiting('b1', 1, served), high], nobody)).toEqual(['a1', 'b1']);
+  });
+
+  it('does not let a line pass another because many wait in it for long', () => {
+    const since = { createdAt: ago(5 * AGEING.seconds), servedAt: ago(1) };
+    const many = Array.from({ length: 1000 }, (_, seq) => waiting(`a${seq}`, seq, since));
+    expect(order([...many, waiting('b1', 5000)], everyone)[0]).toBe('b1');
   });
 
   it('tells a consumer from a blueprint of its name', () => {

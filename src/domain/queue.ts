@@ -4,46 +4,73 @@ interface Queued {
   object: LeaseObject;
   priority: number;
   seq: number;
+  /** When it was requested. */
+  createdAt: Date;
+  /** When its line last got something; null: never yet. */
+  servedAt: Date | null;
 }
+
+/**
+ * A line, which is what one object waits for at one priority, gains `priority` for every `seconds` in which it got
+ * nothing, and loses that when it does. So the lowest priority passes the highest within 200 minutes and nobody waits
+ * for ever, while below ten minutes a priority is just what was asked for.
+ */
+export const AGEING = { seconds: 600, priority: 100 } as const;
 
 /** How objects are told apart when their live leases are counted. */
 export function objectKey({ kind, name }: LeaseObject): string {
   return `${kind}/${name}`;
 }
 
-/**
- * Who is next: by priority, then the object with the fewest live leases, then first come. The caller says of each
- * whether it was served, because a grant moves its object back among its equals.
- *
- * The lines of one priority are kept in order, and only the one just served is put back in its place. Scanning them
- * for the first at each step took seconds where a thousand consumers wait; a heap would save little over the search.
- */
-export function* inFairOrder<T extends Queued>(
-  demand: readonly T[],
-  live: ReadonlyMap<string, number>,
-): Generator<T, void, boolean> {
-  const counts = new Map(live);
-  const byPriority = new Map<number, T[]>();
-  for (const item of [...demand].sort((a, b) => b.priority - a.priority || a.seq - b.seq)) {
-    append(byPriority, item.priority, item);
-  }
-  for (const equals of byPriority.values()) yield* fairly(equals, counts);
-}
-
-/** What one object still waits for, first come first, and how many live leases it has. */
+/** What one object waits for at one priority, first come first. */
 interface Line<T> {
   key: string;
+  rank: number;
   live: number;
+  servedAt: number;
   items: T[];
   next: number;
 }
 
-function* fairly<T extends Queued>(equals: T[], counts: Map<string, number>): Generator<T, void, boolean> {
-  const byObject = new Map<string, T[]>();
-  for (const item of equals) append(byObject, objectKey(item.object), item);
-  const lines = [...byObject].map(
-    ([key, items]): Line<T> => ({ key, live: counts.get(key) ?? 0, items, next: 0 }),
-  );
+/**
+ * Who is next: by rank, which is the priority and what the line gained by waiting; then the object with the fewest live
+ * leases; then whose line was served longest ago; then first come. The caller says of each whether it was served,
+ * because a grant moves its object back among its equals.
+ *
+ * The lines of one rank are kept in order, and only the one just served is put back in its place. Scanning them for the
+ * first at each step took seconds where a thousand consumers wait; a heap would save little over the search.
+ */
+export function* inFairOrder<T extends Queued>(
+  demand: readonly T[],
+  live: ReadonlyMap<string, number>,
+  now: Date,
+): Generator<T, void, boolean> {
+  const counts = new Map(live);
+  const byRank = new Map<number, Line<T>[]>();
+  for (const line of linesOf(demand, now)) append(byRank, line.rank, line);
+  for (const rank of [...byRank.keys()].sort((a, b) => b - a)) yield* fairly(byRank.get(rank) ?? [], counts);
+}
+
+function linesOf<T extends Queued>(demand: readonly T[], now: Date): Line<T>[] {
+  const byLine = new Map<string, T[]>();
+  for (const item of [...demand].sort((a, b) => a.seq - b.seq)) {
+    append(byLine, `${item.priority} ${objectKey(item.object)}`, item);
+  }
+  return [...byLine.values()].map((items) => {
+    const [{ object, priority }] = items as [T];
+    const servedAt = Math.max(...items.map((item) => item.servedAt?.getTime() ?? 0));
+    const since = Math.max(servedAt, Math.min(...items.map(({ createdAt }) => createdAt.getTime())));
+    const steps = Math.floor((now.getTime() - since) / (AGEING.seconds * 1000));
+    const rank = priority + AGEING.priority * Math.max(0, steps);
+    return { key: objectKey(object), rank, live: 0, servedAt, items, next: 0 };
+  });
+}
+
+function* fairly<T extends Queued>(
+  lines: Line<T>[],
+  counts: Map<string, number>,
+): Generator<T, void, boolean> {
+  for (const line of lines) line.live = counts.get(line.key) ?? 0;
   lines.sort(compare);
   for (let line = lines.shift(); line; line = lines.shift()) {
     const served = yield line.items[line.next] as T;
@@ -66,7 +93,7 @@ function placeAmong<T extends Queued>(lines: Line<T>[], line: Line<T>): number {
 }
 
 function compare(a: Line<Queued>, b: Line<Queued>): number {
-  return a.live - b.live || seqOf(a) - seqOf(b);
+  return a.live - b.live || a.servedAt - b.servedAt || seqOf(a) - seqOf(b);
 }
 
 function seqOf({ items, next }: Line<Queued>): number {

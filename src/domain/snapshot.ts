@@ -12,6 +12,9 @@ export interface Demand {
   priority: number;
   /** First come, first served among equals. */
   seq: number;
+  createdAt: Date;
+  /** When its object last got something at this priority; null: never yet. */
+  servedAt: Date | null;
   /** Is for a resource that is built for the warm pool, while nobody waits for one like it. */
   warm: boolean;
 }

@@ -1,5 +1,6 @@
 import type { Consumer } from '../domain/consumer.js';
 import type { Queryable } from './database.js';
+import { byKey, Gathering } from './gathering.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 
 export interface ConsumerRow extends Consumer {
@@ -11,14 +12,19 @@ export interface ConsumerRow extends Consumer {
 const COLUMNS = 'name, kind, tier, blueprints, oidc, declared_by, created_at';
 
 export class ConsumerStore {
+  private readonly gets = new Gathering((names: string[]) =>
+    byKey<ConsumerRow>(
+      this.db,
+      { name: 'consumer', text: `SELECT ${COLUMNS} FROM consumers WHERE name = ANY ($1)` },
+      names,
+      ({ name }) => name,
+    ),
+  );
+
   constructor(private readonly db: Queryable) {}
 
-  async get(name: string): Promise<ConsumerRow | undefined> {
-    const rows = await this.db.rows<ConsumerRow>(
-      { name: 'consumer', text: `SELECT ${COLUMNS} FROM consumers WHERE name = $1` },
-      [name],
-    );
-    return rows[0];
+  get(name: string): Promise<ConsumerRow | undefined> {
+    return this.gets.add(name);
   }
 
   async list({ limit, cursor }: PageRequest): Promise<Page<ConsumerRow>> {

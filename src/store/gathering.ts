@@ -1,3 +1,5 @@
+import type { Queryable, Statement } from './database.js';
+
 interface Call<Item, Result> {
   item: Item;
   resolve: (result: Result) => void;
@@ -40,4 +42,15 @@ export class Gathering<Item, Result> {
     }
     this.running = false;
   }
+}
+
+/** The rows that a statement finds under the keys, in their order. */
+export async function byKey<Row>(
+  db: Queryable,
+  statement: Statement,
+  keys: string[],
+  keyOf: (row: Row) => string,
+): Promise<(Row | undefined)[]> {
+  const rows = new Map((await db.rows<Row>(statement, [keys])).map((row) => [keyOf(row), row]));
+  return keys.map((key) => rows.get(key));
 }

@@ -1,5 +1,6 @@
 import type { Principal, Role } from '../domain/consumer.js';
 import type { Queryable } from './database.js';
+import { byKey, Gathering } from './gathering.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 
 export interface Person {
@@ -21,26 +22,33 @@ export interface TokenRow {
 
 /** Who may call: people, and the tokens of people and consumers. Tokens are stored as hashes. */
 export class IdentityStore {
-  constructor(private readonly db: Queryable) {}
-
-  /** Whose token has this hash; notes its use at most once a minute, so that reading costs no write. */
-  async principal(hash: Buffer): Promise<Principal | undefined> {
-    const [row] = await this.db.rows<{
+  private readonly principals = new Gathering((hashes: string[]) =>
+    byKey<{
       id: string;
       kind: 'person' | 'consumer';
       name: string;
       roles: Role[] | null;
       stale: boolean;
+      hash: string;
     }>(
+      this.db,
       {
         name: 'principal',
-        text: `SELECT t.id, t.kind, t.name, p.roles,
+        text: `SELECT t.id, t.kind, t.name, p.roles, encode(t.hash, 'hex') AS hash,
                       t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 min' AS stale
                  FROM tokens t LEFT JOIN people p ON t.kind = 'person' AND p.name = t.name
-                WHERE t.hash = $1 AND t.revoked_at IS NULL`,
+                WHERE t.hash = ANY (ARRAY (SELECT decode(h, 'hex') FROM unnest($1::text[]) h)) AND t.revoked_at IS NULL`,
       },
-      [hash],
-    );
+      hashes,
+      ({ hash }) => hash,
+    ),
+  );
+
+  constructor(private readonly db: Queryable) {}
+
+  /** Whose token has this hash; notes its use at most once a minute, so that reading costs no write. */
+  async principal(hash: Buffer): Promise<Principal | undefined> {
+    const row = await this.principals.add(hash.toString('hex'));
     if (!row) return undefined;
     if (row.stale)
       await this.db.rows({ text: 'UPDATE tokens SET last_used_at = now() WHERE id = $1' }, [row.id]);

@@ -1,9 +1,19 @@
 import type { Isolation } from '../domain/isolation.js';
 import type { Tier } from '../domain/tier.js';
 import { one, type Queryable } from './database.js';
+import { byKey, Gathering } from './gathering.js';
 
 /** The installation's own facts: its id, its isolation policy and its tiers. */
 export class InstallationStore {
+  private readonly gets = new Gathering((names: string[]) =>
+    byKey<Tier>(
+      this.db,
+      { name: 'tier', text: 'SELECT name, profile FROM tiers WHERE name = ANY ($1)' },
+      names,
+      ({ name }) => name,
+    ),
+  );
+
   constructor(private readonly db: Queryable) {}
 
   /** Id that labels everything this installation makes; `fresh` becomes it at the first start. */
@@ -31,12 +41,8 @@ export class InstallationStore {
     return this.db.rows({ text: 'SELECT name, profile FROM tiers ORDER BY name' });
   }
 
-  async tier(name: string): Promise<Tier | undefined> {
-    return (
-      await this.db.rows<Tier>({ name: 'tier', text: 'SELECT name, profile FROM tiers WHERE name = $1' }, [
-        name,
-      ])
-    )[0];
+  tier(name: string): Promise<Tier | undefined> {
+    return this.gets.add(name);
   }
 
   async putTier({ name, profile }: Tier): Promise<void> {

@@ -1,9 +1,10 @@
 import type { EndedReason, Lease } from '../domain/lease.js';
 import type { LeaseState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
-import { Gathering } from './gathering.js';
+import { byKey, Gathering } from './gathering.js';
 import { wakeOperations } from './operation.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+import { QUEUE_ORDER, queue } from './queue.js';
 import type { Pool } from './turn.js';
 
 /** A lease with what its holder may see beside it. */
@@ -40,21 +41,29 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
   l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
-const VISIBLE = `SELECT ${LEASE_COLUMNS},
-    CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
-      AS expires_in_seconds,
-    CASE WHEN l.state = 'pending' THEN (
-      SELECT count(*) FROM leases w WHERE w.state = 'pending' AND w.tier = l.tier AND w.type = l.type
-         AND (w.priority > l.priority OR (w.priority = l.priority AND w.seq <= l.seq)))::int END AS position
-  FROM leases l`;
+/** SQL for the leases of a condition as their holders see them; the queue is read only where one of them waits. */
+function visible(condition: string): string {
+  return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}),
+    queue AS (
+      SELECT id, row_number() OVER (PARTITION BY tier, type ORDER BY ${QUEUE_ORDER})::int AS position
+        FROM (${queue(`(tier, type) IN (SELECT tier, type FROM shown WHERE state = 'pending')`)}) q)
+    SELECT ${LEASE_COLUMNS}, q.position,
+           CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
+             AS expires_in_seconds
+      FROM shown l LEFT JOIN queue q ON q.id = l.id AND l.state = 'pending'`;
+}
 
 export class LeaseStore {
   private readonly endings = new Gathering((endings: Ending[]) => this.endAll(endings));
 
+  private readonly gets = new Gathering((ids: string[]) =>
+    byKey<LeaseRow>(this.db, { name: 'lease', text: visible('l.id = ANY ($1)') }, ids, ({ id }) => id),
+  );
+
   constructor(private readonly db: Queryable) {}
 
-  async get(id: string): Promise<LeaseRow | undefined> {
-    return (await this.db.rows<LeaseRow>({ name: 'lease', text: `${VISIBLE} WHERE l.id = $1` }, [id]))[0];
+  get(id: string): Promise<LeaseRow | undefined> {
+    return this.gets.add(id);
   }
 
   /** Newest first. */
@@ -70,7 +79,8 @@ export class LeaseStore {
     });
     const rows = await this.db.rows<LeaseRow>(
       {
-        text: `${VISIBLE} WHERE ($1::text IS NULL OR l.id < $1)${conditions} ORDER BY l.id DESC LIMIT ${limit + 1}`,
+        text: `${visible(`($1::text IS NULL OR l.id < $1)${conditions} ORDER BY l.id DESC LIMIT ${limit + 1}`)}
+               ORDER BY l.id DESC`,
       },
       [keyOfCursor(cursor), ...values],
     );

@@ -1,7 +1,8 @@
 import type { Decision } from '../domain/allocate.js';
 import type { Blueprint } from '../domain/blueprint.js';
-import type { LeaseObject, WaitingReason } from '../domain/lease.js';
+import type { WaitingReason } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
+import type { Demand } from '../domain/snapshot.js';
 import { LEASE, move } from '../domain/state-machine.js';
 import { one, type Queryable } from './database.js';
 import { type NewEvent, recordEvents } from './event.store.js';
@@ -56,9 +57,11 @@ class Changes {
   /** Ids of leases that end. */
   private readonly ended: string[] = [];
   private readonly events: NewEvent[] = [];
+  /** Lines of which one got something. */
+  private readonly served = new Map<string, Row>();
 
   private readonly incoming: ReadonlyMap<string, NewLease>;
-  private readonly objects: ReadonlyMap<string, LeaseObject>;
+  private readonly demand: ReadonlyMap<string, Demand>;
   private readonly types: ReadonlyMap<string, Blueprint['type']>;
   private readonly fences: ReadonlyMap<string, number>;
 
@@ -69,7 +72,7 @@ class Changes {
   ) {
     const { incoming, demand, snapshot } = turn;
     this.incoming = new Map(incoming.map((lease) => [lease.id, lease]));
-    this.objects = new Map(demand.map(({ id, object }) => [id, object]));
+    this.demand = new Map(demand.map((lease) => [lease.id, lease]));
     this.types = new Map(snapshot.blueprints.map(({ name, type }) => [name, type]));
     this.fences = new Map(snapshot.available.map(({ id, fence }) => [id, fence]));
   }
@@ -116,7 +119,9 @@ class Changes {
       [...taken, ...reclaimed].map(({ id }) => id),
       woken,
       ended.map(operationOf),
-      ...[taken, reclaimed, built, added, changed, events].map((rows) => JSON.stringify(rows)),
+      ...[taken, reclaimed, built, added, changed, events, [...this.served.values()]].map((rows) =>
+        JSON.stringify(rows),
+      ),
     ];
   }
 
@@ -161,7 +166,8 @@ class Changes {
   private grant({ leaseId, resourceId, blueprint, slot }: Grant): void {
     const state = this.activates(this.types.get(blueprint) as Blueprint['type']) ? 'acquired' : 'active';
     move(LEASE, 'pending', state);
-    const object = this.objects.get(leaseId) as LeaseObject;
+    const { object, priority } = this.demand.get(leaseId) as Demand;
+    this.served.set(`${objectKey(object)} ${priority}`, { ...object, priority });
     const before = this.taken.get(resourceId) ?? { n: 0, fence: this.fences.get(resourceId) as number };
     const fence = before.fence + 1;
     this.taken.set(resourceId, { id: resourceId, n: before.n + 1, fence, consumer: objectKey(object) });
@@ -238,14 +244,14 @@ class Changes {
   }
 
   private consumerOf(leaseId: string): string | undefined {
-    const object = this.objects.get(leaseId);
+    const object = this.demand.get(leaseId)?.object;
     return object?.kind === 'consumer' ? object.name : undefined;
   }
 }
 
 /**
  * $1 tier, $2 type, $3 leases that change, $4 resources that are taken or reclaimed, $5 resources to wake, $6 operations to
- * wake, then the rows: taken, reclaimed, built, added, changed, events. Says whether all was as the turn had seen it;
+ * wake, then the rows: taken, reclaimed, built, added, changed, events, served lines. Says whether all was as the turn had seen it;
  * otherwise the transaction is to be rolled back.
  *
  * Leases are locked before resources, and each in the order of their ids, here as where leases end: a turn that gives a
@@ -309,6 +315,10 @@ const WRITE = {
              fence bigint, access jsonb, ended text, ended_detail jsonb)
        WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held))
       RETURNING l.id),
+    served AS (
+      INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
+      SELECT $1, $2, kind, name, priority, now() FROM jsonb_to_recordset($13::jsonb) AS s (kind text, name text, priority int)
+      ON CONFLICT (tier, type, object_kind, object_name, priority) DO UPDATE SET served_at = excluded.served_at),
     told AS (UPDATE operations SET due_at = now() WHERE id = ANY ($6)),
     logged AS (${recordEvents('$12')})
     SELECT (SELECT count(*) FROM taken) + (SELECT count(*) FROM reclaimed) = cardinality($4)

@@ -5,6 +5,7 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
+import { QUEUE_ORDER, queue } from './queue.js';
 import type { NewLease, Plan, Pool, Queued, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
@@ -80,6 +81,7 @@ interface Waiting extends Queued {
   attributes: LeaseAttributes;
   priority: number;
   seq: number;
+  createdAt: string;
   warm: boolean;
 }
 
@@ -98,6 +100,7 @@ interface Found {
   })[];
   lists: { kind: string; name: string; blueprints: string[] }[];
   live: { kind: LeaseObject['kind']; name: string; count: number }[];
+  served: { kind: LeaseObject['kind']; name: string; priority: number; at: string }[];
   available: (Omit<Available, 'createdAt' | 'lastUsedAt'> & {
     createdAt: string;
     lastUsedAt: string | null;
@@ -129,6 +132,7 @@ async function look(db: Queryable, pool: Pool, requested: readonly NewLease[], f
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
     ({ id }) => !known.includes(id),
   );
+  const served = new Map(found.served.map(({ priority, at, ...object }) => [lineKey(object, priority), at]));
   const lists = new Map(found.lists.map(({ kind, name, blueprints }) => [`${kind}/${name}`, blueprints]));
   const lastSeq = waiting.reduce((seq, lease) => Math.max(seq, lease.seq), 0);
   const demand = [...waiting, ...incoming].map((lease, index): Demand => {
@@ -136,10 +140,20 @@ async function look(db: Queryable, pool: Pool, requested: readonly NewLease[], f
     const { id, object, attributes, priority, warm } = lease;
     const allowed = lease.allowed?.filter((name) => listed.includes(name)) ?? listed;
     const seq = 'seq' in lease ? lease.seq : lastSeq + 1 + index;
-    return { id, object, allowed, attributes, priority, warm, seq };
+    const createdAt = 'createdAt' in lease ? new Date(lease.createdAt) : found.now;
+    const servedAt = dateOf(served.get(lineKey(object, priority)));
+    return { id, object, allowed, attributes, priority, warm, seq, createdAt, servedAt };
   });
   const queued = new Map(waiting.map((lease) => [lease.id, lease]));
   return { pool, now: found.now, incoming, demand, queued, snapshot: snapshotOf(found) };
+}
+
+function lineKey(object: LeaseObject, priority: number): string {
+  return `${objectKey(object)} ${priority}`;
+}
+
+function dateOf(text: string | null | undefined): Date | null {
+  return text ? new Date(text) : null;
 }
 
 /** All but room, as if there were none. */
@@ -149,17 +163,14 @@ function snapshotOf({ now, edges, live, blueprints, available }: Found): Snapsho
     available: available.map((resource) => ({
       ...resource,
       createdAt: new Date(resource.createdAt),
-      lastUsedAt: resource.lastUsedAt === null ? null : new Date(resource.lastUsedAt),
+      lastUsedAt: dateOf(resource.lastUsedAt),
     })),
     reclaimable: [],
     edges: new Edges(
       edges.map(({ kind, name, blueprint, state, objectState, expiresAt }) => ({
         object: { kind, name },
         blueprint,
-        state: edgeState(
-          { state, objectState, expiresAt: expiresAt === null ? null : new Date(expiresAt) },
-          now,
-        ),
+        state: edgeState({ state, objectState, expiresAt: dateOf(expiresAt) }, now),
       })),
     ),
     live: new Map(live.map(({ kind, name, count }) => [objectKey({ kind, name }), count])),
@@ -221,7 +232,8 @@ const LOCK = {
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
  * many, $5 kinds and $6 names of the objects that came in and $7 the ids of their leases.
  *
- * Those that wait are fair between objects already here, so that the first of a long queue are not all one consumer's.
+ * Those that wait come in an order near enough to the fair one that the first of a long queue are not all one
+ * consumer's, and that whoever waited longest is among them.
  *
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
  * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
@@ -232,13 +244,12 @@ const LOOK = {
       SELECT * FROM blueprints WHERE tier = $1 AND provides = $2),
     waiting AS MATERIALIZED (
       SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
-             waiting, for_resource AS "forResource", object_kind, object_name,
+             created_at AS "createdAt", waiting, for_resource AS "forResource", object_kind, object_name,
              EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
                SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
-                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm FROM (
-        SELECT *, row_number() OVER (PARTITION BY object_kind, object_name ORDER BY priority DESC, seq) AS nth
-          FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2) w
-      ORDER BY priority DESC, nth, seq LIMIT $3 OFFSET $4),
+                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm
+        FROM (${queue('tier = $1 AND type = $2')}) w
+       ORDER BY ${QUEUE_ORDER} LIMIT $3 OFFSET $4),
     asking AS MATERIALIZED (
       SELECT kind, name, count(*)::int AS asks FROM (
         SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($5::text[], $6::text[])) a
@@ -298,6 +309,9 @@ const LOOK = {
               LIMIT (SELECT asks FROM most))))
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
+      (SELECT coalesce(jsonb_agg(s), '[]') FROM (
+        SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
+         WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
       ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known`,
 };
 

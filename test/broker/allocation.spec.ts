@@ -17,6 +17,15 @@ async function approved(blueprints: string[], ...names: string[]): Promise<void>
 const activeOf = (leases: Shown[]) =>
   Promise.all(leases.map(async ({ id }) => (await berth.read(id)).state === 'active'));
 
+/** As many more that wait for the same as this lease. */
+const repeated = ({ id }: Shown, times: number) =>
+  berth.sql(
+    `INSERT INTO leases (id, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting)
+     SELECT 'lease_again' || n, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting
+       FROM leases, generate_series(1, $2) n WHERE id = $1`,
+    [id, times],
+  );
+
 describe('an idle resource', () => {
   it('that matches is used again before another is built', async () => {
     await berth.declare(hosts('box', { resources: 5 }));
@@ -205,14 +214,34 @@ describe('the queue', () => {
     }
   });
 
-  it('does not let a consumer with many waiters starve one with a single one', async () => {
-    await berth.declare(hosts('box', { resources: 2 }));
+  it('does not let a thousand waiters of one consumer delay the single one of another by more than one release', async () => {
+    await berth.declare(hosts('box'));
     await approved(['box'], 'many', 'one');
-    const [holder] = [await berth.lease('many'), await berth.lease('many')];
-    await Promise.all(Array.from({ length: 60 }, () => berth.request('many')));
+    const [holder, next] = [await berth.lease('many'), await berth.request('many')];
+    await repeated(next, 1000);
     const single = await berth.request('one');
+    expect(single.waiting.position).toBe(1);
     await berth.release(holder.id);
     await berth.becomes(single.id, 'active');
+    const later = await berth.request('one');
+    await berth.release(single.id);
+    await berth.becomes(next.id, 'active');
+    await berth.release(next.id);
+    await berth.becomes(later.id, 'active');
+  });
+
+  it('lets a low priority that waited long go before a higher one, and says so beforehand', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'patient', 'pressing');
+    const holder = await berth.lease('pressing', { priority: 50 });
+    const patient = await berth.request('patient');
+    const pressing = await berth.request('pressing', { priority: 50 });
+    expect((await berth.read(patient.id)).waiting.position).toBe(2);
+    await berth.sql(`UPDATE leases SET created_at = now() - interval '11 min' WHERE id = $1`, [patient.id]);
+    expect((await berth.read(patient.id)).waiting.position).toBe(1);
+    await berth.release(holder.id);
+    await berth.becomes(patient.id, 'active');
+    expect((await berth.read(pressing.id)).waiting).toEqual({ reason: 'queued', position: 1 });
   });
 
   it('serves the higher priority first', async () => {
@@ -240,12 +269,7 @@ describe('the queue', () => {
     await berth.declare(consumer('step', ['box', 'later']));
     const holder = await berth.lease('step', { blueprints: ['box'] });
     const first = await berth.request('step', { blueprints: ['later'] });
-    await berth.sql(
-      `INSERT INTO leases (id, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting)
-       SELECT 'lease_blocked' || n, object_kind, object_name, tier, type, state, allowed, ttl_seconds, waiting
-         FROM leases, generate_series(1, 1100) n WHERE id = $1`,
-      [first.id],
-    );
+    await repeated(first, 1100);
     const behind = await berth.request('step', { blueprints: ['box'] });
     await berth.release(holder.id);
     await berth.becomes(behind.id, 'active');

@@ -122,6 +122,8 @@ export function demand({ by = 'step', ...facts }: Partial<Demand> & { by?: strin
     attributes: {},
     priority: 0,
     seq: 1,
+    createdAt: NOON,
+    servedAt: null,
     warm: false,
     ...facts,
   };

@@ -29,7 +29,7 @@ export function turn(world: World, tier: string, type: ResourceType): void {
 }
 
 function demandOf(world: World, lease: ModelLease): Demand {
-  const { id, object, allowed, priority, seq } = lease;
+  const { id, object, allowed, priority, seq, createdAt } = lease;
   const listed = world.listedBy(object);
   return {
     id,
@@ -38,6 +38,8 @@ function demandOf(world: World, lease: ModelLease): Demand {
     attributes: {},
     priority,
     seq,
+    createdAt,
+    servedAt: world.servedAt(lease),
     warm: isForWarmPool(world, lease),
   };
 }
@@ -194,6 +196,7 @@ function grant(world: World, { leaseId, resourceId, blueprint, slot }: Decided<'
   resource.lastConsumer = objectKey(lease.object);
   resource.lastUsedAt = world.now;
   resource.holders.push(objectKey(lease.object));
+  world.serve(lease);
   Object.assign(lease, { resourceId, blueprint, slot, fence: resource.fence, waiting: null });
   // A host that is ready is active at once; a working copy is checked out first.
   lease.state = move(LEASE, lease.state, resource.type === 'host' ? 'active' : 'acquired');

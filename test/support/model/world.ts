@@ -59,6 +59,7 @@ export type ModelLease = Pick<
   | 'used'
   | 'ended'
   | 'expiresAt'
+  | 'createdAt'
 > & { waiting: string | null };
 
 /** An authorization that remembers how wide the blueprint was when it was approved. */
@@ -85,6 +86,7 @@ export class World {
   readonly resources: ModelResource[] = [];
   readonly leases: ModelLease[] = [];
   readonly isolation: Isolation;
+  private readonly served = new Map<string, Date>();
   private count = 0;
 
   constructor(readonly setup: Setup) {
@@ -154,6 +156,15 @@ export class World {
     return { bootId: this.setup.oneMachine ? 'one' : this.blueprint(blueprintName).tier };
   }
 
+  /** When the line of the lease last got something. */
+  servedAt({ object, priority, type }: ModelLease): Date | null {
+    return this.served.get(`${objectKey(object)} ${priority} ${type}`) ?? null;
+  }
+
+  serve({ object, priority, type }: ModelLease): void {
+    this.served.set(`${objectKey(object)} ${priority} ${type}`, this.now);
+  }
+
   request(
     facts: Pick<ModelLease, 'object' | 'tier' | 'type' | 'allowed' | 'priority' | 'forResource'>,
   ): ModelLease {
@@ -168,6 +179,7 @@ export class World {
       used: false,
       ended: null,
       expiresAt: null,
+      createdAt: this.now,
       waiting: null,
       ...facts,
     };
