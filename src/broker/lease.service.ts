@@ -122,7 +122,7 @@ export class LeaseService {
     const ended = lease.state === 'pending' ? 'cancelled' : 'released';
     const [over] = await this.leases.end([id], { to: 'released', ended, by: by.name });
     if (over) {
-      this.signals.send('events', 'due', id, `over ${id}`);
+      this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
       if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
     }
     return view((await this.leases.get(id)) as LeaseRow);

@@ -33,12 +33,20 @@ export const Fence = fromRequest(({ headers }) => {
   throw malformed([{ path: 'Berth-Fence', message: 'must be the fence of the lease, a whole number' }]);
 });
 
-/** Aborts when the caller has gone or the broker stops. */
+/** Aborts when the caller has gone before the answer was sent, or the broker stops. */
 export const Gone = createParamDecorator((_: unknown, context: ExecutionContext): AbortSignal => {
   const http = context.switchToHttp();
+  const { raw } = http.getResponse<FastifyReply>();
+  const { stopping } = http.getRequest<FastifyRequest>().server;
   const gone = new AbortController();
-  http.getResponse<FastifyReply>().raw.once('close', () => gone.abort());
-  return AbortSignal.any([gone.signal, http.getRequest<FastifyRequest>().server.stopping]);
+  const abort = () => gone.abort();
+  if (stopping.aborted) abort();
+  stopping.addEventListener('abort', abort, { once: true });
+  raw.once('close', () => {
+    stopping.removeEventListener('abort', abort);
+    if (!raw.writableFinished) abort();
+  });
+  return gone.signal;
 });
 
 /** A name in the path. One that can't be a name is a fault of the request, not something missing. */

@@ -34,6 +34,8 @@ export interface Ended {
   type: 'host' | 'working-copy';
   resourceId: string | null;
   forResource: string | null;
+  /** Whether the reconciler has something to do now. */
+  due: boolean;
 }
 
 export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.for_resource,
@@ -253,7 +255,7 @@ export class LeaseStore {
             INSERT INTO events (kind, lease, resource, consumer, data)
             SELECT 'lease.pending', id, held, CASE object_kind WHEN 'consumer' THEN object_name END,
                    jsonb_build_object('from', 'acquired', 'reason', $2::text) FROM back)
-          SELECT id, state, tier, type, resource_id, for_resource FROM back`,
+          SELECT id, state, tier, type, resource_id, for_resource, true AS due FROM back`,
       },
       [ids, reason],
     );
@@ -312,11 +314,12 @@ const END = {
       UPDATE resources r SET leases = greatest(r.leases - o.n, 0), last_used_at = now(),
              due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR t.is_renewed THEN now() ELSE r.due_at END
         FROM touched t, (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
-       WHERE r.id = t.id AND r.id = o.resource_id),
+       WHERE r.id = t.id AND r.id = o.resource_id
+      RETURNING r.id, r.due_at = now() AS due),
     wake AS (
       UPDATE resources SET due_at = now()
        WHERE id = ANY (ARRAY (SELECT for_resource FROM over)) AND id = ANY (ARRAY (SELECT id FROM touched))),
-    tell AS (${wakeOperations('over')}),
+    tell AS (${wakeOperations('over')} RETURNING id),
     logged AS (
       INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
       SELECT kind, id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, how ->> 'by',
@@ -324,5 +327,8 @@ const END = {
         FROM over, LATERAL (SELECT 'lease.' || (how ->> 'to') AS kind, 1 AS step
                             UNION ALL SELECT 'lease.destroyed', 2 WHERE state = 'destroyed') k
        ORDER BY id, step)
-    SELECT id, state, tier, type, resource_id, for_resource FROM over`,
+    SELECT id, state, tier, type, resource_id, for_resource,
+           state <> 'destroyed' OR for_resource IS NOT NULL OR EXISTS (SELECT FROM tell)
+             OR EXISTS (SELECT FROM freed f WHERE f.id = over.resource_id AND f.due) AS due
+      FROM over`,
 };
