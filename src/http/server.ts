@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
@@ -39,6 +40,7 @@ export function configureApp(app: NestFastifyApplication): void {
 
 function endHeldRequests(server: FastifyInstance): void {
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // as many as there are held requests
   server.decorate('stopping', stopping.signal);
   server.addHook('preClose', async () => stopping.abort());
 }

@@ -19,29 +19,28 @@ types.setTypeParser(pg.types.builtins.INT8, Number);
 /** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/**
+ * How statements with a name are planned: once, since making a plan takes longer than running it, and as if every table
+ * were large, since a plan made while one was small would else read all of it for ever.
+ */
+const PLANNED_ONCE = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+
 /** The connections to PostgreSQL. Every statement of the broker passes here. */
 export class Database implements Queryable {
+  /** For what is planned for the values at hand, such as lists with their filters. */
   readonly pool: pg.Pool;
+  /** For named statements and transactions. */
+  private readonly prepared: pg.Pool;
 
   constructor(readonly url: string) {
-    this.pool = new pg.Pool({
-      connectionString: url,
-      application_name: 'berth',
-      max: 16,
-      types,
-      // A statement is sent without waiting for the answer to the one before: BEGIN costs no round trip.
-      pipeline: true,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      connectionTimeoutMillis: 10_000,
-    });
-    // A connection that the server ends, idle or in use, is replaced at the next use; without a listener it would end the process.
-    this.pool.on('error', () => undefined);
-    this.pool.on('connect', (client) => client.on('error', () => undefined));
+    this.pool = connections(url, 8);
+    this.prepared = connections(url, 12, PLANNED_ONCE);
   }
 
   rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {
+    const pool = statement.name === undefined ? this.pool : this.prepared;
     return again(() =>
-      translated(async () => (await this.pool.query({ ...statement, values })).rows.map(camelCased<T>)),
+      translated(async () => (await pool.query({ ...statement, values })).rows.map(camelCased<T>)),
     );
   }
 
@@ -51,7 +50,7 @@ export class Database implements Queryable {
   }
 
   private async once<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
-    const client = await translated(() => this.pool.connect());
+    const client = await translated(() => this.prepared.connect());
     let broken: Error | undefined;
     try {
       const [, result] = await Promise.all([
@@ -79,8 +78,26 @@ export class Database implements Queryable {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.prepared.end()]);
   }
+}
+
+function connections(url: string, max: number, options?: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'berth',
+    max,
+    types,
+    options,
+    // A statement is sent without waiting for the answer to the one before: BEGIN costs no round trip.
+    pipeline: true,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    connectionTimeoutMillis: 10_000,
+  });
+  // A connection that the server ends, idle or in use, is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return pool;
 }
 
 /** The one row of an answer that can't have another number of them. */

@@ -47,8 +47,9 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
 function visible(condition: string): string {
   return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}),
     queue AS (
-      SELECT id, row_number() OVER (PARTITION BY tier, type ORDER BY ${QUEUE_ORDER})::int AS position
-        FROM (${queue(`(tier, type) IN (SELECT tier, type FROM shown WHERE state = 'pending')`)}) q)
+      SELECT w.id, row_number() OVER (PARTITION BY w.tier, w.type ORDER BY ${QUEUE_ORDER})::int AS position
+        FROM (SELECT DISTINCT tier, type FROM shown WHERE state = 'pending') p,
+             LATERAL (${queue('tier = p.tier AND type = p.type')}) w)
     SELECT ${LEASE_COLUMNS}, q.position,
            CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
              AS expires_in_seconds
@@ -294,7 +295,7 @@ interface Ending extends How {
 const END = {
   name: 'end-leases',
   text: `WITH held AS MATERIALIZED (
-      SELECT id FROM leases WHERE id = ANY ($1) AND state IN ('pending', 'acquired', 'active') ORDER BY id FOR NO KEY UPDATE),
+      SELECT id FROM leases WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE),
     over AS (
       UPDATE leases SET ended = $2::jsonb -> id ->> 'ended', ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
              ended_at = now(), waiting = NULL, attempts = 0,

@@ -263,9 +263,9 @@ class Changes {
 const WRITE = {
   name: 'turn-write',
   text: `WITH held AS MATERIALIZED (
-      SELECT id FROM leases WHERE id = ANY ($3) AND state = 'pending' ORDER BY id FOR NO KEY UPDATE),
+      SELECT id, state FROM leases WHERE id = ANY ($3) ORDER BY id FOR NO KEY UPDATE),
     places AS MATERIALIZED (
-      SELECT id FROM resources WHERE id = ANY ($4 || $5::text[]) AND (SELECT count(*) FROM held) = cardinality($3)
+      SELECT id FROM resources WHERE id = ANY ($4 || $5::text[]) AND (SELECT count(*) FROM held WHERE state = 'pending') = cardinality($3)
        ORDER BY id FOR NO KEY UPDATE),
     taken AS (
       UPDATE resources r SET fence = t.fence, uses = r.uses + t.n, leases = r.leases + t.n, last_consumer = t.consumer,
@@ -313,7 +313,7 @@ const WRITE = {
                 WHEN 'active' THEN CASE WHEN l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END END
         FROM jsonb_to_recordset($11::jsonb) AS w (id text, state text, waiting text, blueprint text, resource_id text, slot int,
              fence bigint, access jsonb, ended text, ended_detail jsonb)
-       WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held))
+       WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held WHERE state = 'pending'))
       RETURNING l.id),
     served AS (
       INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
