@@ -24,8 +24,8 @@ interface Line {
   running: boolean;
   /** Something changed while the turn ran: take another, whoever asks. */
   again: boolean;
-  /** Where the next turn begins among those that wait, where the last could not look at all of them. */
-  from: number;
+  /** After how many of those that wait the next turn begins, where the last could not look at all of them. */
+  from: number | null;
 }
 
 /**
@@ -70,7 +70,7 @@ export class Allocator {
 
   private lineOf(pool: Pool): Line {
     const key = `${pool.tier}/${pool.type}`;
-    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false, from: 0 };
+    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false, from: null };
     this.lines.set(key, line);
     return line;
   }
@@ -80,9 +80,9 @@ export class Allocator {
     line.running = true;
     try {
       await setImmediate(); // what comes at the same time comes along
-      while (line.requests.length > 0 || line.again || line.from > 0) {
+      while (line.requests.length > 0 || line.again || line.from !== null) {
         const requests = line.requests.splice(0, TURN_SIZE);
-        if (line.from === 0) line.again = false;
+        if (line.from === null) line.again = false;
         line.from = await this.turn(line, requests);
       }
     } finally {
@@ -91,10 +91,10 @@ export class Allocator {
   }
 
   /** Returns where the next one begins. */
-  private async turn({ pool, from }: Line, requests: Request[]): Promise<number> {
+  private async turn({ pool, from }: Line, requests: Request[]): Promise<number | null> {
     try {
       const leases = requests.map(({ lease }) => lease);
-      const { decisions, due, next } = await this.take(pool, leases, from);
+      const { decisions, due, next } = await this.take(pool, leases, from ?? 0);
       const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
       const changed = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
@@ -104,7 +104,7 @@ export class Allocator {
       for (const { reject } of requests) reject(error);
       if (requests.length === 0)
         this.log.warn({ err: error, pool }, 'a turn failed; the next one follows with the slow timer');
-      return 0;
+      return null;
     }
   }
 

@@ -26,7 +26,7 @@ export class TurnStore {
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
     from = 0,
-  ): Promise<Applied & { next: number }> {
+  ): Promise<Applied & { next: number | null }> {
     return this.db.transaction(async (transaction) => {
       await transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
       let turn = await look(transaction, pool, incoming, from);
@@ -60,18 +60,21 @@ function isEnough({ demand, incoming, snapshot }: Turn, { decisions }: Plan): bo
 }
 
 /**
- * Where the next turn begins among those that wait; 0 where none need follow. A queue longer than a turn is looked at
- * piece by piece while there is something to give that nobody so far could use: a full pool costs one turn, however
- * many wait.
+ * After how many of those that wait the next turn begins; null where none need follow. A queue longer than a turn is
+ * looked at piece by piece while there is something to give that nobody so far could use, or while everyone gets
+ * something: a full pool costs one turn, however many wait.
  */
-function nextAfter({ demand, incoming, snapshot }: Turn, decisions: Decision[], from: number): number {
-  if (demand.length - incoming.length < TURN_SIZE) return 0;
+function nextAfter({ demand, incoming, snapshot }: Turn, decisions: Decision[], from: number): number | null {
+  if (demand.length - incoming.length < TURN_SIZE) return null;
   const { available, blueprints, reclaimable } = snapshot;
   const offered =
     reclaimable.length +
     [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
+  const waiting = decisions.filter(({ kind }) => kind !== 'grant' && kind !== 'share' && kind !== 'reject');
   const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
-  return offered > taken ? from + TURN_SIZE - taken : 0;
+  const incomingIds = new Set(incoming.map(({ id }) => id));
+  const stillBefore = waiting.filter(({ leaseId }) => leaseId !== null && !incomingIds.has(leaseId)).length;
+  return offered > taken || waiting.length === 0 ? from + stillBefore : null;
 }
 
 interface Waiting extends Queued {
@@ -218,15 +221,7 @@ function roomOf(
   return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
 }
 
-/**
- * Also settles how the turn's statements are planned: a plan is kept, since making one takes longer than running it, and
- * one made while a table was small does not read all of it for ever.
- */
-const LOCK = {
-  name: 'turn-lock',
-  text: `SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2)),
-                set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)`,
-};
+const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' };
 
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
