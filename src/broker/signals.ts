@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 
 /**
  * Who waits for what. Topics are ids (of leases, commands) and a few words (`events`, `due`). A signal says only "look
@@ -6,6 +6,9 @@ import { EventEmitter, once } from 'node:events';
  */
 export class Signals {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
+  /** Of those that wait now: makes one look again. */
+  private readonly waiters = new Set<() => void>();
+  private slowLook: NodeJS.Timeout | undefined;
   private forward: (topics: string[]) => void = () => undefined;
 
   /** Sets who passes signals on to the other processes. */
@@ -31,8 +34,9 @@ export class Signals {
 
   /**
    * Looks, and looks again at each signal on `topic`, until `settled` says yes, the time is up or `signal` aborts.
-   * Listening begins before the first look, so nothing is missed between; a slow look every few seconds makes up for
-   * signals lost on the way from another process. Returns the last look.
+   * Listening begins before the first look, so nothing is missed between; a look every few seconds makes up for signals
+   * lost with the process that would have sent them, at one time for all, so that they share its statement. Returns the
+   * last look.
    */
   async until<T>(
     topic: string,
@@ -41,22 +45,40 @@ export class Signals {
     { waitSeconds = 0, signal }: { waitSeconds?: number; signal?: AbortSignal },
   ): Promise<T> {
     if (waitSeconds === 0) return look();
-    const end = Date.now() + waitSeconds * 1000;
-    for (;;) {
-      const abort = new AbortController();
-      const wake = once(this.emitter, topic, { signal: abort.signal }).catch(() => undefined);
-      const stop = () => abort.abort();
-      signal?.addEventListener('abort', stop, { once: true });
-      try {
+    let over = false;
+    let heard = false;
+    let wake: () => void = () => undefined;
+    const hear = () => {
+      heard = true;
+      wake();
+    };
+    const stopListening = this.on(topic, hear);
+    const timer = setTimeout(() => {
+      over = true;
+      hear();
+    }, waitSeconds * 1000);
+    signal?.addEventListener('abort', hear, { once: true });
+    this.waiters.add(hear);
+    this.slowLook ??= setInterval(() => this.waiters.forEach((look) => void look()), SLOW_LOOK_MS);
+    try {
+      for (;;) {
+        heard = false;
         const value = await look();
-        const leftMs = end - Date.now();
-        if (settled(value) || leftMs <= 0 || signal?.aborted) return value;
-        const timer = setTimeout(stop, Math.min(leftMs, SLOW_LOOK_MS));
-        await wake;
-        clearTimeout(timer);
-      } finally {
-        signal?.removeEventListener('abort', stop);
-        abort.abort();
+        if (settled(value) || over || signal?.aborted) return value;
+        if (!heard) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      stopListening();
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', hear);
+      this.waiters.delete(hear);
+      if (this.waiters.size === 0) {
+        clearInterval(this.slowLook);
+        this.slowLook = undefined;
       }
     }
   }
