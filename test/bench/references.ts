@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger, type Runner, run, runMigrations, type TaskList } from 'graphile-worker';
 import pg from 'pg';
+import PgBoss from 'pg-boss';
 import { newId } from '../../src/broker/ids.js';
 import { type Load, load } from './measure.js';
 import { CONSUMERS } from './pool.js';
@@ -89,4 +90,31 @@ async function completed({ events }: Runner, milliseconds: number): Promise<Load
   });
   await delay(milliseconds);
   return { perSecond: (latencies.length * 1000) / (performance.now() - start), latencies };
+}
+
+/** As many as no round gets through, and no more: each fetch sorts all that wait, so a longer queue would slow it down. */
+const BOSS_JOBS = 2_000;
+
+/** Jobs that do nothing: each caller fetches one and completes it, all settings as they come; adding them is not counted. */
+export async function pgBoss(url: string): Promise<Reference> {
+  const boss = new PgBoss(url);
+  let fault: Error | undefined;
+  boss.on('error', (error) => {
+    fault = error;
+  });
+  await boss.start();
+  await boss.createQueue('nothing');
+  return {
+    async measure(callers, milliseconds) {
+      await boss.insert(Array.from({ length: BOSS_JOBS }, () => ({ name: 'nothing' })));
+      const jobs = await load(callers, milliseconds, async () => {
+        const [job] = await boss.fetch('nothing');
+        if (!job) throw fault ?? new Error('No job was left.');
+        await boss.complete('nothing', job.id);
+      });
+      await boss.clearStorage();
+      return jobs;
+    },
+    close: () => boss.stop({ graceful: false }),
+  };
 }

@@ -12,11 +12,11 @@ import { TurnStore } from '../../src/store/turn.store.js';
 import { runBench, type Server } from './bench.js';
 import { alternate, load } from './measure.js';
 import { CONSUMERS, POOL, writePool } from './pool.js';
-import { graphileWorker, preparedStatements, type Reference } from './references.js';
+import { graphileWorker, pgBoss, preparedStatements, type Reference } from './references.js';
 import { report } from './report.js';
 
 const ROUNDS = 4;
-const ROUND_MS = 1_200;
+const ROUND_MS = 1_000;
 /** Twice the callers, so that nobody waits. */
 const HOSTS = 512;
 
@@ -25,16 +25,18 @@ await runBench('turn', async (server) => {
   const ours = await allocator(server);
   const prepared = await handWritten(server);
   const graphile = await graphileWorker(await server.database('graphile', 'empty'));
+  const boss = await pgBoss(await server.database('boss', 'empty'));
   const measured = await alternate(ROUNDS, {
     ours64: () => ours.measure(64, ROUND_MS),
     prepared64: () => prepared.measure(64, ROUND_MS),
     graphile64: () => graphile.measure(64, ROUND_MS),
+    boss64: () => boss.measure(64, ROUND_MS),
     ours256: () => ours.measure(256, ROUND_MS),
     prepared256: () => prepared.measure(256, ROUND_MS),
   });
-  await Promise.all([ours.close(), prepared.close(), graphile.close()]);
+  await Promise.all([ours.close(), prepared.close(), graphile.close(), boss.close()]);
 
-  const { ours64, prepared64, graphile64, ours256, prepared256 } = measured;
+  const { ours64, prepared64, graphile64, boss64, ours256, prepared256 } = measured;
   const against = (
     callers: string,
     mine: typeof ours64,
@@ -53,6 +55,7 @@ await runBench('turn', async (server) => {
       latencies: mine.latencies,
     });
   against('64', ours64, graphile64, 'jobs of graphile-worker', 3);
+  against('64', ours64, boss64, 'jobs of pg-boss', 10);
   against('64', ours64, prepared64, 'prepared statements', 2);
   against('256', ours256, graphile64, 'jobs of graphile-worker at 64');
   against('256', ours256, prepared256, 'prepared statements');
