@@ -6,17 +6,23 @@ import { createDataSource } from '../../ormconfig.js';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.js';
 import { onPostgres } from './report.js';
 
-/** No bench takes longer; one that hangs is ended. */
+/** No bench takes longer unless it says so; one that hangs is ended. */
 const LIMIT_SECONDS = 60;
 
 /** A server of the bench's own, with durable commits as it comes. */
 export interface Server {
   /** Address of a new database; migrated unless it is to be `empty`. */
   database(name: string, empty?: 'empty'): Promise<string>;
+  /** How many transactions it has committed in a database, of which it may learn up to ten seconds late. */
+  transactions(database: string): Promise<number>;
 }
 
 /** Runs one bench on a fresh PostgreSQL, and leaves nothing behind: not when it fails, hangs or is interrupted. */
-export async function runBench(name: string, measure: (server: Server) => Promise<void>): Promise<void> {
+export async function runBench(
+  name: string,
+  measure: (server: Server) => Promise<void>,
+  { limitSeconds = LIMIT_SECONDS } = {},
+): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), `berth-bench-${name}-`));
   await chmod(dataDir, 0o711); // the server may have to run as another user
   const postgres = await startEmbeddedPostgres({ dataDir, holder: `bench ${name}`, log: () => undefined });
@@ -30,11 +36,14 @@ export async function runBench(name: string, measure: (server: Server) => Promis
     console.error(`${name}:`, reason);
     return end(1);
   };
-  setTimeout(() => give(`not done after ${LIMIT_SECONDS} s`), LIMIT_SECONDS * 1000);
+  setTimeout(() => give(`not done after ${limitSeconds} s`), limitSeconds * 1000);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => give('interrupted'));
   try {
     onPostgres(await versionOf(postgres.url));
-    await measure({ database: (database, empty) => createDatabase(postgres.url, database, empty) });
+    await measure({
+      database: (database, empty) => createDatabase(postgres.url, database, empty),
+      transactions: (database) => transactionsIn(postgres.url, database),
+    });
   } catch (error) {
     await give(error);
   }
@@ -51,6 +60,14 @@ async function createDatabase(server: string, name: string, empty?: 'empty'): Pr
     await migrations.destroy();
   }
   return url.href;
+}
+
+async function transactionsIn(server: string, database: string): Promise<number> {
+  const { rows } = await query(
+    server,
+    `SELECT pg_stat_get_db_xact_commit(oid) AS count FROM pg_database WHERE datname = '${database}'`,
+  );
+  return Number(rows[0].count);
 }
 
 async function versionOf(server: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 import { json } from 'node:stream/consumers';
 
-/** Posts JSON on connections that stay open; throws on any answer but the wanted one. */
+/** Sends and reads JSON on connections that stay open; throws on any answer but the wanted one. */
 export class JsonClient {
   private readonly agent = new Agent({ keepAlive: true });
   private readonly headers: Record<string, string>;
@@ -16,11 +16,23 @@ export class JsonClient {
     };
   }
 
-  async post<T>(path: string, body: unknown, wanted: number): Promise<T> {
-    const text = JSON.stringify(body);
+  get<T>(path: string): Promise<T> {
+    return this.send('GET', path, '', 200);
+  }
+
+  post<T>(path: string, body: unknown, wanted: number): Promise<T> {
+    return this.send('POST', path, JSON.stringify(body), wanted);
+  }
+
+  /** Ends the requests under way, too: they reject. */
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async send<T>(method: string, path: string, text: string, wanted: number): Promise<T> {
     const answer = await new Promise<{ status?: number; body: unknown }>((resolve, reject) => {
       const headers = { ...this.headers, 'content-length': Buffer.byteLength(text) };
-      const call = request(`${this.url}${path}`, { method: 'POST', agent: this.agent, headers });
+      const call = request(`${this.url}${path}`, { method, agent: this.agent, headers });
       call.once('error', reject);
       call.once('response', (response) => {
         json(response).then((read) => resolve({ status: response.statusCode, body: read }), reject);
@@ -28,10 +40,6 @@ export class JsonClient {
       call.end(text);
     });
     if (answer.status === wanted) return answer.body as T;
-    throw new Error(`${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
-  }
-
-  close(): void {
-    this.agent.destroy();
+    throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
   }
 }

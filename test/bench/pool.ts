@@ -13,7 +13,7 @@ export async function writePool(db: Queryable, hosts: number): Promise<void> {
       text: `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
              VALUES ('hosts', 'docker-host', 'bench', $1, 1, 'tier', 0, $2)`,
     },
-    [hosts, JSON.stringify({ image: `bench@sha256:${'0'.repeat(64)}`, network: 'none' })],
+    [hosts, SPEC],
   );
   await db.rows(
     {
@@ -40,7 +40,7 @@ export async function writePool(db: Queryable, hosts: number): Promise<void> {
   await db.rows({ text: 'ANALYZE tiers, blueprints, consumers, authorizations, resources' });
 }
 
-const PROFILE = JSON.stringify({
+export const PROFILE = JSON.stringify({
   reuse: 'tier',
   network: 'bridge',
   runtimes: null,
@@ -49,3 +49,5 @@ const PROFILE = JSON.stringify({
   secrets: true,
   fourEyes: false,
 });
+
+export const SPEC = JSON.stringify({ image: `bench@sha256:${'0'.repeat(64)}`, network: 'none' });

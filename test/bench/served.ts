@@ -5,9 +5,19 @@ import { fileURLToPath } from 'node:url';
 /** The admin's token on a broker of the benches. */
 export const ADMIN_TOKEN = 'the-admin-of-the-benches';
 
+/** What a process has used since it began. */
+export interface Usage {
+  /** Of all its threads, in milliseconds. */
+  cpuMs: number;
+  /** Resident memory now, and the most that it ever was. */
+  residentBytes: number;
+  mostResidentBytes: number;
+}
+
 /** A server in a process of its own. */
 export interface Served {
   url: string;
+  usage(): Promise<Usage>;
   stop(): Promise<void>;
 }
 
@@ -24,6 +34,11 @@ export async function startServed(program: string, env: Record<string, string> =
   ]);
   return {
     url,
+    async usage() {
+      const answer = once(child, 'message');
+      child.send('usage');
+      return (await answer)[0] as Usage;
+    },
     async stop() {
       child.disconnect();
       await exited;
@@ -31,8 +46,18 @@ export async function startServed(program: string, env: Record<string, string> =
   };
 }
 
-/** In the program: says where it serves, and ends when its parent lets go of it. */
+/** In the program: says where it serves and, when asked, what it uses; and ends when its parent lets go of it. */
 export function serve(url: string, close: () => Promise<void>): void {
   process.once('disconnect', () => void close().then(() => process.exit()));
+  process.on('message', () => process.send?.(usage()));
   process.send?.(url);
+}
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return {
+    cpuMs: (user + system) / 1000,
+    residentBytes: process.memoryUsage.rss(),
+    mostResidentBytes: process.resourceUsage().maxRSS * 1024,
+  };
 }
