@@ -15,7 +15,7 @@ const HELD = `hosts-${BLUEPRINTS - 1}`;
 /** May lease on all blueprints but the one that is held. */
 const SERVED_CONSUMER = 'served';
 const WAITING_CONSUMERS = 100;
-/** The log of what came before is not there. */
+/** The log of what came before is not there. Its transactions are numbered from the first on, for want of other numbers. */
 const EVENTS = 100_000;
 
 /**
@@ -120,9 +120,11 @@ async function writeLeases(db: Queryable, { resources, endedLeases, waitingLease
   );
   await db.rows(
     {
-      text: `INSERT INTO events (kind, lease, resource, blueprint, consumer, data, at)
-             SELECT 'lease.destroyed', id, resource_id, blueprint, object_name, '{"reason": "released"}', destroyed_at
-               FROM leases WHERE state = 'destroyed' ORDER BY id DESC LIMIT $1`,
+      text: `INSERT INTO events (xid, kind, lease, resource, blueprint, consumer, data, at)
+             SELECT (pg_current_xact_id()::text::bigint * nth / $1)::text::xid8, 'lease.destroyed', id, resource_id, blueprint,
+                    object_name, '{"reason": "released"}', destroyed_at
+               FROM (SELECT *, $1 + 1 - row_number() OVER (ORDER BY id DESC) AS nth
+                       FROM leases WHERE state = 'destroyed' ORDER BY id DESC LIMIT $1) last ORDER BY nth`,
     },
     [EVENTS],
   );
