@@ -38,7 +38,10 @@ export interface EventFilter {
   consumer?: string;
 }
 
-/** The only log, and the audit trail. */
+/**
+ * The only log, and the audit trail. `xid` is shown as text, and a bare name in ORDER BY means what is shown: order by
+ * the table's column, or 10 comes before 9 and no index helps.
+ */
 export class EventStore {
   constructor(private readonly db: Queryable) {}
 
@@ -60,7 +63,7 @@ export class EventStore {
                       principal, data
                  FROM events
                 WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < ${HORIZON}${conditions}
-                ORDER BY xid, seq LIMIT $3`,
+                ORDER BY events.xid, events.seq LIMIT $3`,
       },
       [xid, seq, limit + 1, ...given.map(([, value]) => value)],
     );
@@ -72,7 +75,7 @@ export class EventStore {
   async latest(): Promise<string> {
     const [row] = await this.db.rows<{ xid: string; seq: number }>({
       text: `SELECT xid::text, seq FROM events WHERE xid < ${HORIZON}
-              ORDER BY xid DESC, seq DESC LIMIT 1`,
+              ORDER BY events.xid DESC, events.seq DESC LIMIT 1`,
     });
     return row ? `${row.xid}-${row.seq}` : '0-0';
   }

@@ -70,4 +70,16 @@ describe('the log', () => {
     await events.record([{ kind: 'meanwhile' }]);
     expect(await kinds(after)).toEqual(['meanwhile']);
   });
+
+  it('is in the order of its transactions’ numbers, whatever their digits', async () => {
+    const other = new Database(elsewhere.url);
+    const log = new EventStore(other);
+    await other.rows({ text: `INSERT INTO events (xid, kind) VALUES ('10', 'tenth'), ('9', 'ninth')` });
+    const pages = [await log.list({ limit: 1 })];
+    pages.push(await log.list({ limit: 1, after: pages[0]?.items[0]?.id }));
+    const items = pages.flatMap((page) => page.items);
+    expect(items.map(({ kind }) => kind)).toEqual(['ninth', 'tenth']);
+    expect(await log.latest()).toBe(items[1]?.id);
+    await other.close();
+  });
 });
