@@ -5,6 +5,7 @@ import pg from 'pg';
 import { createDataSource } from '../../ormconfig.js';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.js';
 import { onPostgres } from './report.js';
+import { endServed } from './served.js';
 
 /** No bench takes longer unless it says so; one that hangs is ended. */
 const LIMIT_SECONDS = 60;
@@ -25,9 +26,11 @@ export async function runBench(
 ): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), `berth-bench-${name}-`));
   await chmod(dataDir, 0o711); // the server may have to run as another user
+  process.env.TMPDIR = dataDir; // what the processes of the bench keep goes with it
   const postgres = await startEmbeddedPostgres({ dataDir, holder: `bench ${name}`, log: () => undefined });
   const end = async (code: number) => {
     process.on('uncaughtException', () => undefined); // connections still open fail now, each in its own way
+    endServed();
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
     process.exit(code);

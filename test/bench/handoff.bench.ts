@@ -7,15 +7,19 @@ import { report } from './report.js';
 import { startServed } from './served.js';
 
 const WAITING = 1_000;
-const HANDOFFS = 100;
+const HANDOFFS = 60;
 /** No more are made where they take longer than that. */
-const MOST_MS = 12_000;
+const MOST_MS = 8_000;
+/** To put a thousand into the queue takes long where the machine is busy. */
+const LIMIT_SECONDS = 120;
 
 /**
  * One host, and callers that wait for it over HTTP. Each in turn is served and releases it; measured is the time from
  * sending the release to the next caller's answer. Before each, another has joined the queue.
  */
-await runBench('handoff', async (server) => {
+await runBench('handoff', measure, { limitSeconds: LIMIT_SECONDS });
+
+async function measure(server: Server): Promise<void> {
   const few = await handoffs(server, 'few', 1);
   const many = await handoffs(server, 'many', WAITING);
   const p50 = percentile(many, 50);
@@ -29,7 +33,7 @@ await runBench('handoff', async (server) => {
     met: p50 <= 10,
     latencies: many,
   });
-});
+}
 
 async function handoffs(server: Server, name: string, waiting: number): Promise<number[]> {
   const databaseUrl = await server.database(name);

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -21,13 +21,21 @@ export interface Served {
   stop(): Promise<void>;
 }
 
+const running = new Set<ChildProcess>();
+
+/** Ends what was started and not stopped, as a power cut does. */
+export function endServed(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** Starts the program beside this file and waits until it serves. It ends with this process, however that ends. */
 export async function startServed(program: string, env: Record<string, string> = {}): Promise<Served> {
   const child = fork(fileURLToPath(new URL(program, import.meta.url)), {
     env: { ...process.env, ...env },
     execArgv: ['--enable-source-maps', ...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [])],
   });
-  const exited = once(child, 'exit');
+  running.add(child);
+  const exited = once(child, 'exit').finally(() => running.delete(child));
   const url = await Promise.race([
     once(child, 'message').then(([message]) => message as string),
     exited.then(([code]) => Promise.reject(new Error(`${program} ended with ${code}.`))),
