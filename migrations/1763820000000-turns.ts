@@ -21,6 +21,15 @@ export class Turns1763820000000 implements MigrationInterface {
         PRIMARY KEY (tier, type, object_kind, object_name, priority)
       ) WITH (fillfactor = 50);
 
+      -- A queue is read line by line, each from its front.
+      DROP INDEX leases_waiting;
+      CREATE INDEX leases_waiting ON leases (tier, type, object_kind, object_name, priority, seq) WHERE state = 'pending';
+
+      DROP INDEX leases_live;
+      CREATE INDEX leases_live ON leases (object_kind, object_name) WHERE state IN ('acquired', 'active');
+      CREATE INDEX resources_unclean ON resources (blueprint)
+        WHERE state = 'active' AND leases = 0 AND hygiene IN ('dirty', 'cleaning');
+
       DROP INDEX resources_live;
       DROP INDEX resources_host_lease;
       CREATE INDEX resources_host_lease ON resources (host_lease_id) WHERE state <> 'destroyed' AND host_lease_id IS NOT NULL;
@@ -38,6 +47,11 @@ export class Turns1763820000000 implements MigrationInterface {
       DROP INDEX resources_host_lease;
       CREATE INDEX resources_host_lease ON resources (host_lease_id) WHERE state <> 'destroyed';
       CREATE INDEX resources_live ON resources (blueprint) WHERE state <> 'destroyed';
+      DROP INDEX resources_unclean;
+      DROP INDEX leases_live;
+      CREATE INDEX leases_live ON leases (object_name) WHERE state IN ('acquired', 'active') AND object_kind = 'consumer';
+      DROP INDEX leases_waiting;
+      CREATE INDEX leases_waiting ON leases (tier, type, priority DESC, seq) WHERE state = 'pending';
       DROP TABLE lines;
     `);
   }

@@ -82,8 +82,9 @@ export class Allocator {
       await setImmediate(); // what comes at the same time comes along
       while (line.requests.length > 0 || line.again || line.from !== null) {
         const requests = line.requests.splice(0, TURN_SIZE);
+        const changed = line.again || line.from !== null;
         if (line.from === null) line.again = false;
-        line.from = await this.turn(line, requests);
+        line.from = await this.turn(line, requests, changed);
       }
     } finally {
       line.running = false;
@@ -91,14 +92,14 @@ export class Allocator {
   }
 
   /** Returns where the next one begins. */
-  private async turn({ pool, from }: Line, requests: Request[]): Promise<number | null> {
+  private async turn({ pool, from }: Line, requests: Request[], changed: boolean): Promise<number | null> {
     try {
       const leases = requests.map(({ lease }) => lease);
-      const { decisions, due, next } = await this.take(pool, leases, from ?? 0);
+      const { decisions, due, next } = await this.take(pool, leases, { from, changed });
       const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
-      const changed = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
-      this.signals.send('events', ...(due ? ['due'] : []), ...changed);
+      const moved = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
+      this.signals.send('events', ...(due ? ['due'] : []), ...moved);
       return next;
     } catch (error) {
       for (const { reject } of requests) reject(error);
@@ -108,7 +109,12 @@ export class Allocator {
     }
   }
 
-  private async take(pool: Pool, leases: NewLease[], from: number, tries = 1): ReturnType<TurnStore['take']> {
+  private async take(
+    pool: Pool,
+    leases: NewLease[],
+    options: { from: number | null; changed: boolean },
+    tries = 1,
+  ): ReturnType<TurnStore['take']> {
     try {
       return await this.turns.take(
         pool,
@@ -123,11 +129,11 @@ export class Allocator {
           };
         },
         (type) => this.drivers.get(type).activatesLeases,
-        from,
+        options,
       );
     } catch (error) {
       if (!(error instanceof TurnConflict) || tries >= MOST_TRIES) throw error;
-      return this.take(pool, leases, from, tries + 1);
+      return this.take(pool, leases, options, tries + 1);
     }
   }
 }

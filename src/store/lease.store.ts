@@ -4,7 +4,7 @@ import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
 import { wakeOperations } from './operation.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
-import { QUEUE_ORDER, queue } from './queue.js';
+import { PLACES } from './queue.js';
 import type { Pool } from './turn.js';
 
 /** A lease with what its holder may see beside it. */
@@ -43,17 +43,13 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
   l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
-/** SQL for the leases of a condition as their holders see them; the queue is read only where one of them waits. */
+/** SQL for the leases of a condition as their holders see them. */
 function visible(condition: string): string {
-  return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}),
-    queue AS (
-      SELECT w.id, row_number() OVER (PARTITION BY w.tier, w.type ORDER BY ${QUEUE_ORDER})::int AS position
-        FROM (SELECT DISTINCT tier, type FROM shown WHERE state = 'pending') p,
-             LATERAL (${queue('tier = p.tier AND type = p.type')}) w)
-    SELECT ${LEASE_COLUMNS}, q.position,
+  return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}), ${PLACES}
+    SELECT ${LEASE_COLUMNS}, p.position,
            CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
              AS expires_in_seconds
-      FROM shown l LEFT JOIN queue q ON q.id = l.id AND l.state = 'pending'`;
+      FROM shown l LEFT JOIN places p USING (id)`;
 }
 
 export class LeaseStore {

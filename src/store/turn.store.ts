@@ -5,12 +5,14 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
-import { QUEUE_ORDER, queue } from './queue.js';
+import { QUEUED } from './queue.js';
 import type { NewLease, Plan, Pool, Queued, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;
+/** Of those that wait, how many the first turn after a change looks at: what one release frees, one of the first can use. */
+export const FIRST_LOOK = 50;
 
 /**
  * One turn of one pool in one transaction. The advisory lock makes the turns of all replicas follow each other, so what
@@ -20,61 +22,75 @@ export const TURN_SIZE = 500;
 export class TurnStore {
   constructor(private readonly db: Database) {}
 
+  /**
+   * `from`: after how many of those that wait it goes on where the one before did not look at all, else null; `changed`:
+   * something became free, ready or allowed since the last turn of the pool, and did not just come in.
+   */
   take(
     pool: Pool,
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    from = 0,
+    { from, changed }: { from: number | null; changed: boolean },
   ): Promise<Applied & { next: number | null }> {
+    const piece = from === null ? { from: 0, size: FIRST_LOOK } : { from, size: TURN_SIZE };
     return this.db.transaction(async (transaction) => {
       await transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
-      let turn = await look(transaction, pool, incoming, from);
+      let turn = await look(transaction, pool, incoming, piece);
       let plan = decide(turn);
-      if (!isEnough(turn, plan)) {
+      if (!isEnough(turn, plan, changed)) {
         turn = await withRoom(transaction, turn);
         plan = decide(turn);
       }
       if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
         // What became free after the first look is there to be given, and must not pass for idle.
-        const { available } = (await look(transaction, pool, incoming, from)).snapshot;
+        const { available } = (await look(transaction, pool, incoming, piece)).snapshot;
         turn = { ...turn, snapshot: { ...turn.snapshot, available } };
         plan = decide(turn);
       }
       const applied = await applyDecisions(transaction, turn, plan, activates);
-      return { ...applied, next: nextAfter(turn, plan.decisions, from) };
+      return { ...applied, next: changed ? nextAfter(turn, plan.decisions, piece) : null };
     });
   }
 }
 
+/** A part of the queue: `size` leases after the first `from`. */
+interface Piece {
+  from: number;
+  size: number;
+}
+
 /**
  * Whether everyone got something that was free, so that room makes no difference. Where to build and what to reclaim is
- * read only for the others, because it takes a look at every place of the pool.
+ * read only for the others, because it takes a look at every place of the pool; and not for those who waited before
+ * where nothing has changed since, because then there is none.
  */
-function isEnough({ demand, incoming, snapshot }: Turn, { decisions }: Plan): boolean {
-  return (
-    decisions.every(({ kind }) => kind === 'grant' || kind === 'reject') &&
-    snapshot.blueprints.every(({ warm }) => warm === 0) &&
-    demand.length - incoming.length < TURN_SIZE
+function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, changed: boolean): boolean {
+  if (snapshot.blueprints.some(({ warm }) => warm > 0)) return false;
+  const asking = new Set((changed ? demand : incoming).map(({ id }) => id));
+  return decisions.every(
+    ({ kind, leaseId }) =>
+      kind === 'grant' || kind === 'reject' || (leaseId !== null && !asking.has(leaseId)),
   );
 }
 
 /**
- * After how many of those that wait the next turn begins; null where none need follow. A queue longer than a turn is
- * looked at piece by piece while there is something to give that nobody so far could use, or while everyone gets
- * something: a full pool costs one turn, however many wait.
+ * After how many of those that wait the next turn begins; null where none need follow. A long queue is looked at piece by
+ * piece while there is something to give that nobody so far could use, or while everyone gets something: a full pool
+ * costs one turn, however many wait.
  */
-function nextAfter({ demand, incoming, snapshot }: Turn, decisions: Decision[], from: number): number | null {
-  if (demand.length - incoming.length < TURN_SIZE) return null;
+function nextAfter({ queued, snapshot }: Turn, decisions: Decision[], { from, size }: Piece): number | null {
+  if (queued.size < size) return null;
   const { available, blueprints, reclaimable } = snapshot;
+  const free = new Set(available.map(({ id }) => id));
   const offered =
-    reclaimable.length +
+    reclaimable.filter(({ id }) => !free.has(id)).length +
     [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
-  const waiting = decisions.filter(({ kind }) => kind !== 'grant' && kind !== 'share' && kind !== 'reject');
   const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
-  const incomingIds = new Set(incoming.map(({ id }) => id));
-  const stillBefore = waiting.filter(({ leaseId }) => leaseId !== null && !incomingIds.has(leaseId)).length;
-  return offered > taken || waiting.length === 0 ? from + stillBefore : null;
+  const isLeft = ({ kind }: Decision) => kind === 'wait' || kind === 'build' || kind === 'reclaim';
+  const left = decisions.filter((one) => isLeft(one) && one.leaseId !== null);
+  if (offered <= taken && left.length > 0) return null;
+  return from + left.filter(({ leaseId }) => queued.has(leaseId as string)).length;
 }
 
 interface Waiting extends Queued {
@@ -118,12 +134,17 @@ interface RoomFound {
   reclaiming: string[];
 }
 
-async function look(db: Queryable, pool: Pool, requested: readonly NewLease[], from: number): Promise<Turn> {
+async function look(
+  db: Queryable,
+  pool: Pool,
+  requested: readonly NewLease[],
+  { from, size }: Piece,
+): Promise<Turn> {
   const found = one(
     await db.rows<Found>(LOOK, [
       pool.tier,
       pool.type,
-      TURN_SIZE,
+      size,
       from,
       requested.map(({ object }) => object.kind),
       requested.map(({ object }) => object.name),
@@ -185,7 +206,13 @@ function snapshotOf({ now, edges, live, blueprints, available }: Found): Snapsho
 async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
   const { pool, demand, snapshot } = turn;
   const { rooms, reclaimable, building, reclaiming } = one(
-    await db.rows<RoomFound>(ROOM, [pool.tier, pool.type, demand.map(({ id }) => id), demand.length]),
+    await db.rows<RoomFound>(ROOM, [
+      pool.tier,
+      pool.type,
+      demand.map(({ id }) => id),
+      demand.length,
+      snapshot.blueprints.map(({ name }) => name),
+    ]),
   );
   const found = new Map(rooms.map((room) => [room.name, room]));
   return {
@@ -235,20 +262,27 @@ const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($
  */
 const LOOK = {
   name: 'turn-look',
-  text: `WITH pool AS MATERIALIZED (
-      SELECT * FROM blueprints WHERE tier = $1 AND provides = $2),
+  text: `WITH RECURSIVE ${QUEUED},
     waiting AS MATERIALIZED (
       SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
              created_at AS "createdAt", waiting, for_resource AS "forResource", object_kind, object_name,
-             EXISTS (SELECT FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
+             coalesce((SELECT true FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
                SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
-                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')) AS warm
-        FROM (${queue('tier = $1 AND type = $2')}) w
-       ORDER BY ${QUEUE_ORDER} LIMIT $3 OFFSET $4),
+                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')), false) AS warm
+        FROM leases w WHERE id = ANY (ARRAY (SELECT id FROM queued))),
     asking AS MATERIALIZED (
       SELECT kind, name, count(*)::int AS asks FROM (
         SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($5::text[], $6::text[])) a
        GROUP BY kind, name),
+    lists AS MATERIALIZED (
+      SELECT 'consumer' AS kind, name, blueprints FROM consumers
+       WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer'))
+      UNION ALL
+      SELECT 'blueprint', name, ARRAY (SELECT jsonb_array_elements_text(spec -> 'hosts')) FROM blueprints
+       WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) AND type = 'working-copy'),
+    pool AS MATERIALIZED (
+      SELECT * FROM blueprints
+       WHERE tier = $1 AND provides = $2 AND (warm > 0 OR name IN (SELECT unnest(blueprints) FROM lists))),
     most AS MATERIALIZED (SELECT coalesce(sum(asks), 0)::int AS asks FROM asking)
     SELECT now(),
       (SELECT coalesce(jsonb_agg(to_jsonb(w) - '{object_kind,object_name}'::text[]), '[]') FROM waiting w) AS waiting,
@@ -259,29 +293,20 @@ const LOOK = {
                coalesce(p.retry_at > now(), false) AS failing,
                EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
                   AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
-               (SELECT count(*) FROM resources r WHERE r.blueprint = p.name AND (
-                   (r.state = 'pending' AND (r.built_for IS NULL
-                      OR NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending')))
-                   OR (r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning') AND p.reuse <> 'none'))) AS warming
+               CASE WHEN p.warm = 0 THEN 0 ELSE
+                 (SELECT count(*) FROM resources r WHERE r.state = 'pending' AND r.blueprint = p.name
+                     AND NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending'))
+                 + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning')
+                     AND r.blueprint = p.name AND p.reuse <> 'none') END AS warming
           FROM pool p ORDER BY p.name) b) AS blueprints,
       (SELECT coalesce(jsonb_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
           FROM authorizations
          WHERE object_name = ANY (ARRAY (SELECT name FROM asking UNION ALL SELECT name FROM pool))) e) AS edges,
-      (SELECT coalesce(jsonb_agg(l), '[]') FROM (
-        SELECT 'consumer' AS kind, name, blueprints FROM consumers
-         WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer'))
-        UNION ALL
-        SELECT 'blueprint', name, ARRAY (SELECT jsonb_array_elements_text(spec -> 'hosts')) FROM blueprints
-         WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) AND type = 'working-copy') l) AS lists,
+      (SELECT coalesce(jsonb_agg(l), '[]') FROM lists l) AS lists,
       (SELECT coalesce(jsonb_agg(c), '[]') FROM (
-        SELECT object_kind AS kind, object_name AS name, count(*) AS count FROM leases
-         WHERE state IN ('acquired', 'active') AND object_kind = 'consumer'
-           AND object_name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer')) GROUP BY 1, 2
-        UNION ALL
-        SELECT object_kind, object_name, count(*) FROM leases
-         WHERE state IN ('acquired', 'active') AND object_kind = 'blueprint'
-           AND object_name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) GROUP BY 1, 2) c) AS live,
+        SELECT kind, name, (SELECT count(*) FROM leases l WHERE l.state IN ('acquired', 'active')
+                               AND l.object_kind = k.kind AND l.object_name = k.name) AS count FROM asking k) c) AS live,
       (SELECT coalesce(jsonb_agg(a), '[]') FROM (
         SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
@@ -312,27 +337,33 @@ const LOOK = {
 
 /**
  * Where the pool could build, what it could reclaim, and for whom it already does: $1 tier, $2 type, $3 who asks, $4 how
- * many. For each live resource in a slot above a limit that was lowered, a slot below it stays empty.
+ * many, $5 names of the blueprints. For each live resource in a slot above a limit that was lowered, a slot below it stays
+ * empty.
  */
 const ROOM = {
   name: 'turn-room',
-  text: `WITH pool AS (
-      SELECT * FROM blueprints WHERE tier = $1 AND provides = $2)
+  text: `WITH pool AS MATERIALIZED (
+      SELECT b.*, (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed') AS live
+        FROM blueprints b WHERE b.tier = $1 AND b.provides = $2 AND b.name = ANY ($5))
     SELECT
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
         SELECT p.name, p.failures,
-               ARRAY (SELECT s FROM generate_series(0, p.max_resources - 1) s
-                       WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
-                       OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
-                       LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 + p.warm END) AS slots,
+               CASE WHEN p.live >= p.max_resources THEN '{}' ELSE ARRAY (
+                 SELECT s FROM generate_series(0, p.max_resources - 1) s
+                  WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
+                  OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
+                  LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 + p.warm END) END AS slots,
                ARRAY (SELECT r.place FROM resources r
                        WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
           FROM pool p) b) AS rooms,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
         SELECT id, blueprint, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
-          SELECT r.id, r.blueprint, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince", p.idle_after_seconds AS "idleAfterSeconds"
-            FROM resources r
-           WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0
+          (SELECT r.id, r.blueprint, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince",
+                  p.idle_after_seconds AS "idleAfterSeconds"
+             FROM resources r
+            WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
+              AND now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(p.idle_after_seconds, 0))
+            ORDER BY r.last_used_at NULLS FIRST LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 END)
           UNION ALL
           SELECT c.id, c.blueprint, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
             FROM leases h

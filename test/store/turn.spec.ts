@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { allocate } from '../../src/domain/allocate.js';
 import { Database } from '../../src/store/database.js';
 import type { Turn } from '../../src/store/turn.js';
-import { TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
+import { FIRST_LOOK, TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const WAITING = 2 * TURN_SIZE + 200;
@@ -40,16 +40,14 @@ const decide = ({ demand, snapshot, now }: Turn) => {
 it('A queue longer than a turn is served turn after turn, and left alone when nothing more can be given.', async () => {
   const turns = new TurnStore(db);
   const served: number[] = [];
-  for (let from: number | null = 0; from !== null; ) {
-    const { decisions, next } = await turns.take(
-      { tier: 'low', type: 'host' },
-      [],
-      decide,
-      () => false,
+  let from: number | null = null;
+  do {
+    const { decisions, next } = await turns.take({ tier: 'low', type: 'host' }, [], decide, () => false, {
       from,
-    );
+      changed: true,
+    });
     served.push(decisions.filter(({ kind }) => kind === 'grant').length);
     from = next;
-  }
-  expect(served).toEqual([TURN_SIZE, TURN_SIZE, 100]);
+  } while (from !== null);
+  expect(served).toEqual([FIRST_LOOK, TURN_SIZE, TURN_SIZE, 50]);
 });
