@@ -49,10 +49,7 @@ export async function createApp({
   log,
   drivers = realDrivers(config),
 }: AppParts): Promise<App> {
-  const migrations = await createDataSource(databaseUrl).initialize();
-  await migrations.runMigrations();
-  await migrations.destroy();
-
+  await migrate(databaseUrl);
   const db = new Database(databaseUrl);
   const broker = await createBroker({ config, db, drivers, log });
   const nest = await NestFactory.create<NestFastifyApplication>(
@@ -73,6 +70,19 @@ export async function createApp({
       await db.close();
     },
   };
+}
+
+/** One process at a time: replicas that start together would each make the same tables. The lock ends with its session. */
+async function migrate(databaseUrl: string): Promise<void> {
+  const migrations = await createDataSource(databaseUrl).initialize();
+  const lock = migrations.createQueryRunner();
+  try {
+    await lock.query(`SELECT pg_advisory_lock(hashtext('berth migrations'))`);
+    await migrations.runMigrations();
+  } finally {
+    await lock.release();
+    await migrations.destroy();
+  }
 }
 
 /** The driver registry: a new driver is one line here. */

@@ -21,6 +21,21 @@ afterAll(async () => {
   await database?.drop();
 });
 
+describe('broker processes on an empty database', () => {
+  it('that start at once make its tables once, and all serve', async () => {
+    const empty = await createTestDatabase({ bare: true });
+    const starts = await Promise.allSettled([1, 2, 3].map(() => BrokerProcess.start(empty.url)));
+    const started = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+    try {
+      expect(starts.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+      for (const broker of started) expect((await broker.call('GET /readyz')).status).toBe(200);
+    } finally {
+      for (const broker of started) await broker.close();
+      await empty.drop();
+    }
+  });
+});
+
 describe('two broker processes', () => {
   it('serve 64 callers who want the one resource one after the other, in order, and none in vain', async () => {
     const broker = (index: number) => brokers[index % 2] as BrokerProcess;
