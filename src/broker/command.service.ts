@@ -12,6 +12,7 @@ import type { Waiting } from './lease.service.js';
 import { OutputRecord } from './output-record.js';
 import type { Signals } from './signals.js';
 import type { Views } from './views.js';
+import { whenAvailable } from './when-available.js';
 
 export interface CommandRequest {
   /** Words as given to exec; or else `shell`. */
@@ -179,7 +180,7 @@ export class CommandService {
       };
     }
     await output.end();
-    await commands.ended(command.id, exit, output.bytes);
+    await whenAvailable(() => commands.ended(command.id, exit, output.bytes));
   }
 
   private async beat(): Promise<void> {

@@ -1,5 +1,6 @@
 import { OUTPUT_KEPT_BYTES, type OutputStream } from '../domain/command.js';
 import type { CommandStore, OutputChunk } from '../store/command.store.js';
+import { whenAvailable } from './when-available.js';
 
 /** Output waits this long for more before it is written, in milliseconds; a reader sees it no later than that. */
 const GATHER_MS = 50;
@@ -76,7 +77,7 @@ export class OutputRecord {
     this.pendingBytes = 0;
     this.writing = this.writing.then(async () => {
       if (chunks.length === 0) return;
-      await this.commands.addOutput(this.commandId, chunks);
+      await whenAvailable(() => this.commands.addOutput(this.commandId, chunks));
       this.written();
     });
     return this.writing;

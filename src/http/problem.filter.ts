@@ -2,6 +2,9 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PROBLEM_TYPE, toProblem } from './problem.js';
 
+/** A restart of PostgreSQL takes about as long; a caller that comes too early is told again. */
+const RETRY_AFTER_SECONDS = 1;
+
 /** Answers every error as problem+json, and logs those that are the broker's own. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -20,6 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
       return;
     }
     if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+    if (problem.status === 503) reply.header('retry-after', RETRY_AFTER_SECONDS);
     reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
   }
 

@@ -20,6 +20,8 @@ export function httpAdapter(): FastifyAdapter {
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 4096 },
     forceCloseConnections: 'idle',
+    // What still comes on an open connection while the server closes is served; there is nothing yet that couldn't.
+    return503OnClosing: false,
     // What the router can't read, such as a path with a broken escape, comes before any filter.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const problem = toProblem(new BrokerError('malformed', 'The address can not be read.'), request.url);

@@ -131,12 +131,14 @@ export class CommandStore {
     });
   }
 
+  /** Keeps pieces of output; one that is there already stays. */
   async addOutput(id: string, chunks: readonly OutputChunk[]): Promise<void> {
     await this.db.rows(
       {
         name: 'add-output',
         text: `INSERT INTO command_output (command_id, seq, stream, data)
-               SELECT $1, seq, stream, data FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS o (seq, stream, data)`,
+               SELECT $1, seq, stream, data FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS o (seq, stream, data)
+               ON CONFLICT (command_id, seq) DO NOTHING`,
       },
       [id, chunks.map(({ seq }) => seq), chunks.map(({ stream }) => stream), chunks.map(({ data }) => data)],
     );

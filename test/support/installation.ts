@@ -8,6 +8,7 @@ import { violations } from './invariants.js';
 /** An answer, with its JSON read where it has one. */
 export interface Answer {
   status: number;
+  headers: Headers;
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into it field by field
   body: any;
 }
@@ -55,7 +56,7 @@ export class Caller {
     });
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return { status: response.status, body: isJson ? JSON.parse(text) : text };
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
   }
 
   /** As `call`, for what must succeed: its body. */

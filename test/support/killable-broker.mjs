@@ -1,6 +1,11 @@
 // A whole broker in a process of its own, on the built code, so that a test can kill it. Its drivers are fakes that say
-// each call on standard output, and never end the call that BERTH_TEST_HOLD names, such as `build` or `cut`.
+// each call on standard output, and do to it what a test says:
+//
+//   BERTH_TEST_HOLD   the method, such as `build` or `cut`, whose calls never end but when they are told to
+//   BERTH_TEST_DEAF   the method whose calls don't even end then; they go on, and succeed, after SIGUSR2
+import './skewed-clock.mjs';
 import 'reflect-metadata';
+import { once } from 'node:events';
 import pino from 'pino';
 import { createApp } from '../../dist/src/app.module.js';
 import { Drivers } from '../../dist/src/broker/drivers.js';
@@ -13,6 +18,10 @@ const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 /** Says the call before anything is done, so that a test knows of everything that may exist. */
 function script({ method, id, signal }) {
   say({ call: method, id });
+  if (method === process.env.BERTH_TEST_DEAF) {
+    say({ held: method, id });
+    return once(process, 'SIGUSR2');
+  }
   if (method !== process.env.BERTH_TEST_HOLD) return undefined;
   say({ held: method, id });
   return new Promise((_, reject) => {

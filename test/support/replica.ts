@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { FakeCall } from '../../src/drivers/fake.driver.js';
+
+type Method = FakeCall['method'];
+
+export interface ReplicaOptions {
+  /** The admin's token. */
+  adminToken: string;
+  /** A method of the fake drivers whose calls never end. */
+  hold?: Method;
+  /** More of its environment; see killable-broker.mjs for what is there for tests. */
+  env?: Record<string, string>;
+}
+
+/** A whole broker over fake drivers in a process of its own, which can be killed, stopped and paused. */
+export class Replica {
+  /** Calls of its fake drivers, in order. */
+  readonly calls: { method: Method; id: string }[] = [];
+  /** Calls that will never end. */
+  readonly held: { method: Method; id: string }[] = [];
+  url = '';
+
+  private constructor(private readonly child: ChildProcess) {}
+
+  /** Starts one and waits until it serves. */
+  static async start(databaseUrl: string, { adminToken, hold, env }: ReplicaOptions): Promise<Replica> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
+    const child = spawn(process.execPath, [join(root(), 'test/support/killable-broker.mjs')], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: {
+        PATH: process.env.PATH,
+        BERTH_DATABASE_URL: databaseUrl,
+        BERTH_DATA_DIR: dataDir,
+        BERTH_BLUEPRINTS: join(dataDir, 'none'),
+        BERTH_ADMIN_TOKEN: adminToken,
+        BERTH_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
+        BERTH_LOG_LEVEL: process.env.BERTH_TEST_LOG_LEVEL ?? 'silent',
+        BERTH_TEST_HOLD: hold ?? '',
+        ...env,
+      },
+    });
+    child.once('exit', () => void rm(dataDir, { recursive: true, force: true }));
+    const replica = new Replica(child);
+    return new Promise((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`The broker ended with ${code} before it served.`)));
+      createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+        if (!line.startsWith('{')) return; // a library's own words
+        const { url, call, held, id } = JSON.parse(line);
+        if (held) replica.held.push({ method: held, id });
+        else if (call) replica.calls.push({ method: call, id });
+        else {
+          replica.url = url;
+          resolve(replica);
+        }
+      });
+    });
+  }
+
+  /** Ends it as a power cut does. */
+  async kill(): Promise<void> {
+    await this.end('SIGKILL');
+  }
+
+  /** Ends it as an operator does. */
+  async stop(): Promise<void> {
+    await this.end('SIGTERM');
+  }
+
+  /** Halts it as a machine does that is out of memory or being moved: it is there, and does nothing. */
+  pause(): void {
+    this.child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child.kill('SIGCONT');
+  }
+
+  /** Lets the driver's calls go on that BERTH_TEST_DEAF keeps. */
+  letGo(): void {
+    this.child.kill('SIGUSR2');
+  }
+
+  private async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    const ended = once(this.child, 'exit');
+    this.child.kill(signal);
+    await ended;
+  }
+}
+
+/** Of the repository, from the sources and from what is built of them. */
+function root(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
+  return directory;
+}
