@@ -4,7 +4,7 @@ import { BrokerError, type ErrorCode } from '../domain/errors.js';
 import { DriverError, type DriverFaultCode, type Files } from '../drivers/driver.js';
 import type { LeaseStore } from '../store/lease.store.js';
 import { leaseFor, mustBeActive } from './access.js';
-import { within } from './time-limits.js';
+import { limitOf } from './time-limits.js';
 import type { Views } from './views.js';
 
 /** Files into and out of a leased resource, by stream. */
@@ -67,5 +67,5 @@ function translated(error: DriverError): BrokerError {
 }
 
 function call(): { signal: AbortSignal } {
-  return { signal: within('files', new AbortController().signal) };
+  return { signal: limitOf('files') };
 }

@@ -7,7 +7,7 @@ import type { EndOptions, LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
-import { within } from './time-limits.js';
+import { GivenUp, within } from './time-limits.js';
 import type { Views } from './views.js';
 
 /** Tries of a step before it is taken for hopeless. */
@@ -52,7 +52,7 @@ export class LeaseSteps {
     const { claims, leases, resources, views, processId, signals, log } = this.parts;
     try {
       const { driver, view } = await views.lease(lease);
-      const { access, contents } = await driver.activate(view, { signal: within('activate', signal) });
+      const { access, contents } = await within('activate', signal, (call) => driver.activate(view, call));
       if (contents) await resources.setContents(view.resource.id, contents);
       if (!(await leases.activated(lease, processId, access))) await this.rest(lease);
       signals.send('events', lease.id, 'due');
@@ -61,6 +61,8 @@ export class LeaseSteps {
       if (signal.aborted) return claims.giveBack('leases', lease.id, processId);
       if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
       log.warn({ err: error, lease: lease.id }, 'a lease could not be activated');
+      if (error instanceof GivenUp)
+        await resources.retire([lease.resourceId as string], 'broken', error.message, null);
       const detail = { code: error.code, message: error.message, ...error.details };
       await this.end(lease, {
         to: 'broken',
@@ -78,7 +80,7 @@ export class LeaseSteps {
     if (resource?.state === 'active') {
       try {
         const { driver, view } = await views.lease(lease);
-        await driver.cut(view, { signal: within('cut', signal) });
+        await within('cut', signal, (call) => driver.cut(view, call));
       } catch (error) {
         if (!(error instanceof DriverError) || signal.aborted) throw error;
         if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;

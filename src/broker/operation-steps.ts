@@ -82,9 +82,10 @@ export class OperationSteps {
     const either = AbortSignal.any([signal, over.signal]);
     try {
       const { driver, view } = await views.lease(lease);
-      if (!driver.land) throw new DriverError('invalid', `No ${driver.type} can land a change.`);
+      const { land } = driver;
+      if (!land) throw new DriverError('invalid', `No ${driver.type} can land a change.`);
       const change = { ...operation, since: checkedOut(lease) };
-      const landed = await driver.land(view, change, { signal: within('activate', either) });
+      const landed = await within('activate', either, (call) => land.call(driver, view, change, call));
       await this.save(operation, 'done', { ...landed });
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;

@@ -14,6 +14,8 @@ const MOST_STEPS = 32;
 /** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
 const SLOW_TIMER_MS = 5_000;
 
+const TABLES = ['leases', 'resources', 'operations'] as const;
+
 /** What the log calls them. */
 const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation' } as const;
 
@@ -50,6 +52,8 @@ export class Reconciler {
   /** When every pool is looked at again, in case a signal was lost. */
   private nextRound = 0;
   private running = false;
+  /** The database failed: claims may stand of which nothing is known here. */
+  private isUnsure = false;
   private loop: Promise<void> = Promise.resolve();
   private renewal: NodeJS.Timeout | undefined;
 
@@ -78,6 +82,7 @@ export class Reconciler {
       let sleepMs = SLOW_TIMER_MS;
       const woken = new Promise<void>((resolve) => this.wake.add(resolve));
       try {
+        if (this.isUnsure) await this.forget();
         claimed = await this.claim();
         if (claimed === 0) {
           await this.keepHouse();
@@ -86,6 +91,7 @@ export class Reconciler {
         }
       } catch (error) {
         this.parts.log.error({ err: error }, 'the reconciler could not look for work');
+        this.isUnsure = true;
         sleepMs = 1000;
       }
       if (claimed > 0) continue;
@@ -112,7 +118,7 @@ export class Reconciler {
   }
 
   private isFull(): boolean {
-    return (['leases', 'resources', 'operations'] as const).some((kind) => this.roomFor(kind) === 0);
+    return TABLES.some((kind) => this.roomFor(kind) === 0);
   }
 
   private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
@@ -129,12 +135,17 @@ export class Reconciler {
     step.done = take(abort.signal)
       .catch(async (error: unknown) => {
         log.warn({ err: error, [SUBJECT[table]]: id }, 'a step failed and is tried again');
-        await claims.retry(table, id, processId).catch(() => undefined);
+        await claims.retry(table, id, processId).catch(() => {
+          this.isUnsure = true;
+        });
       })
       .finally(async () => {
         stopListening();
         this.steps.delete(id);
-        if (step.again) await claims.giveBack(table, id, processId).catch(() => undefined);
+        if (step.again)
+          await claims.giveBack(table, id, processId).catch(() => {
+            this.isUnsure = true;
+          });
         this.wakeUp();
       });
   }
@@ -156,11 +167,27 @@ export class Reconciler {
   }
 
   private async renew(): Promise<void> {
-    for (const table of ['leases', 'resources', 'operations'] as const) {
-      const ids = [...this.steps].filter(([, step]) => step.table === table).map(([id]) => id);
+    for (const table of TABLES) {
+      const ids = this.idsOf(table);
       if (ids.length > 0)
         await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);
     }
+  }
+
+  /** Gives back at once what is claimed here and not worked on, in place of waiting until the claims lapse. */
+  private async forget(): Promise<void> {
+    this.isUnsure = false;
+    try {
+      for (const table of TABLES)
+        await this.parts.claims.forget(table, this.idsOf(table), this.parts.processId);
+    } catch (error) {
+      this.isUnsure = true;
+      throw error;
+    }
+  }
+
+  private idsOf(kind: Claimable): string[] {
+    return [...this.steps].filter(([, { table }]) => table === kind).map(([id]) => id);
   }
 
   private async sleep(ms: number, woken: Promise<void>): Promise<void> {

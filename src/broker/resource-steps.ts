@@ -12,7 +12,7 @@ import type { LeaseStore } from '../store/lease.store.js';
 import type { ResourceChange, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
-import { within } from './time-limits.js';
+import { GivenUp, within } from './time-limits.js';
 import type { Views } from './views.js';
 
 export interface ResourceStepsParts {
@@ -97,13 +97,15 @@ export class ResourceSteps {
     const pool = { tier: blueprint.tier, type: resource.type };
     try {
       const { driver, view } = await views.resource(resource);
-      const { handle, machine } = await driver.build(view, { signal: within('build', signal) });
+      const { handle, machine } = await within('build', signal, (call) => driver.build(view, call));
       await this.admit(resource, blueprint, machine);
       const verified = await verify(driver, { ...view, handle }, signal);
-      await this.save(resource, { state: 'active', handle, verified });
+      if (!(await this.save(resource, { state: 'active', handle, verified }))) await this.discard(resource);
       await blueprints.succeeded(blueprint.name);
     } catch (error) {
+      if (error instanceof GivenUp) void error.ended.then(() => this.discard(resource));
       if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
+      if (isUnavailable(error)) throw error;
       const message = error instanceof Error ? error.message : String(error);
       log.warn(
         { err: error, resource: resource.id, blueprint: blueprint.name },
@@ -114,6 +116,22 @@ export class ResourceSteps {
     }
     signals.send('events', 'due');
     allocator.poke(pool);
+  }
+
+  /**
+   * Takes away what a build made after its resource had come to its end: the build was given up, or this process slept
+   * while another went on. A resource that lives is left to whoever builds it now.
+   */
+  private async discard({ id }: ClaimedResource): Promise<void> {
+    const { resources, views, log } = this.parts;
+    try {
+      const row = await resources.get(id);
+      if (!row || row.state === 'pending' || row.state === 'active') return;
+      const { driver, view } = await views.resource(row);
+      await within('destroy', new AbortController().signal, (call) => driver.destroy(view, call));
+    } catch (error) {
+      log.warn({ err: error, resource: id }, 'what was built too late could not be taken away');
+    }
   }
 
   /** The machine is written down before the others are looked at, so that of two built at once at least one sees the other. */
@@ -162,10 +180,11 @@ export class ResourceSteps {
     if (!(await resources.cleaning(resource.id, processId))) return;
     try {
       const { driver, view } = await views.resource(resource);
-      await driver.clean(view, { signal: within('clean', signal) });
+      await within('clean', signal, (call) => driver.clean(view, call));
       await this.save(resource, { hygiene: 'clean' });
     } catch (error) {
       if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
+      if (isUnavailable(error)) throw error;
       log.warn({ err: error, resource: resource.id }, 'a resource could not be shown to be clean');
       const message = error instanceof Error ? error.message : String(error);
       await this.save(resource, { hygiene: 'quarantined', reason: message });
@@ -198,7 +217,7 @@ export class ResourceSteps {
       signals.send('events', 'due', ...live, ...live.map((id) => `over ${id}`));
     }
     const { driver, view } = await views.resource(resource);
-    await driver.destroy(view, { signal: within('destroy', signal) });
+    await within('destroy', signal, (call) => driver.destroy(view, call));
     await this.save(resource, { state: 'destroyed' });
     allocator.poke({ tier: blueprint.tier, type: resource.type });
     if (resource.hostLeaseId === null) return;
@@ -207,12 +226,18 @@ export class ResourceSteps {
     signals.send('events', 'due');
   }
 
-  /** Saves the step unless the resource was taken from it meanwhile; then only the claim is given back. */
-  private async save(resource: ClaimedResource, change: ResourceChange): Promise<void> {
+  /** Saves the step unless the resource was taken from it meanwhile; then only the claim is given back. Says whether it did. */
+  private async save(resource: ClaimedResource, change: ResourceChange): Promise<boolean> {
     const { resources, claims, processId } = this.parts;
     const saved = await resources.save(resource.id, resource.state, processId, change);
     if (!saved) await claims.rest('resources', resource.id, processId, null);
+    return saved;
   }
+}
+
+/** The database is away: nobody's fault who built or cleaned, and the step is taken anew. */
+function isUnavailable(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'unavailable';
 }
 
 /** The isolation as the engine reports it. A difference from what was asked makes the resource unfit. */
@@ -221,7 +246,7 @@ async function verify(
   view: ResourceView,
   signal: AbortSignal,
 ): Promise<Record<string, unknown>> {
-  const { facts, differences } = await driver.verify(view, { signal: within('verify', signal) });
+  const { facts, differences } = await within('verify', signal, (call) => driver.verify(view, call));
   if (differences.length > 0)
     throw new DriverError('refused', `It is not what was asked for: ${differences.join('; ')}`);
   return facts;

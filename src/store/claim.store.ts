@@ -95,6 +95,17 @@ export class ClaimStore {
     return this.rest(table, id, claim, new Date(0));
   }
 
+  /** Gives back all that this process has claimed but `ids`: it lost the answer to a claim, or could not give one back. */
+  async forget(table: Claimable, ids: readonly string[], claim: string): Promise<void> {
+    await this.db.rows(
+      {
+        text: `UPDATE ${table} SET due_at = now(), claim = NULL, claimed_until = NULL
+                WHERE claimed_until IS NOT NULL AND claim = $2 AND id <> ALL ($1)`,
+      },
+      [ids, claim],
+    );
+  }
+
   /** Gives a claim back after a step that failed; it is tried again after 1 s, doubling, at most 1 min. */
   async retry(table: Claimable, id: string, claim: string): Promise<void> {
     await this.db.rows(
