@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureInstalled, root } from './installed.mjs';
 
-const SOURCES = ['src', 'migrations', 'ormconfig.ts', 'test/bench'];
+const SOURCES = [
+  'src',
+  'migrations',
+  'ormconfig.ts',
+  'test/bench',
+  'test/faults/history',
+  'test/support/manifests.ts',
+  'test/support/replica.ts',
+];
 
 /**
  * Builds with swc, which takes a second and checks no types (`npm run check` does), unless nothing has changed.

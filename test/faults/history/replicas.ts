@@ -1,0 +1,54 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Replica } from '../../support/replica.js';
+
+/** Replicas of one broker, of which one after the other is killed and started again. */
+export class Replicas {
+  private readonly serving = new Set<Replica>();
+  kills = 0;
+
+  private constructor(
+    private readonly databaseUrl: string,
+    private readonly adminToken: string,
+  ) {}
+
+  static async start(databaseUrl: string, adminToken: string, count: number): Promise<Replicas> {
+    const replicas = new Replicas(databaseUrl, adminToken);
+    const starts = await Promise.allSettled(Array.from({ length: count }, () => replicas.startOne()));
+    const failed = starts.find(({ status }) => status === 'rejected');
+    if (!failed) return replicas;
+    await replicas.stop();
+    throw (failed as PromiseRejectedResult).reason;
+  }
+
+  urls(): string[] {
+    return [...this.serving].map(({ url }) => url);
+  }
+
+  /**
+   * Kills the oldest each `everyMs`, whatever it does, and starts another in its place, until told to end. Where the
+   * others are not up again yet, the last one is spared: without any nothing would go on that could go wrong.
+   */
+  async killUntil(signal: AbortSignal, everyMs: number): Promise<void> {
+    const starting = new Set<Promise<void>>();
+    for (;;) {
+      await pause(everyMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) break;
+      const [oldest, another] = this.serving;
+      if (!oldest || !another) continue;
+      this.serving.delete(oldest);
+      await oldest.kill();
+      this.kills += 1;
+      const started = this.startOne().finally(() => starting.delete(started));
+      starting.add(started);
+    }
+    await Promise.all(starting);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.serving].map((replica) => replica.stop()));
+  }
+
+  private async startOne(): Promise<void> {
+    this.serving.add(await Replica.start(this.databaseUrl, { adminToken: this.adminToken }));
+  }
+}
