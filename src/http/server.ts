@@ -45,6 +45,13 @@ function endHeldRequests(server: FastifyInstance): void {
   setMaxListeners(0, stopping.signal); // as many as there are held requests
   server.decorate('stopping', stopping.signal);
   server.addHook('preClose', async () => stopping.abort());
+  // A connection that stays open after its answer, for another request, would hold the close up until it times out.
+  server.addHook('onSend', async (_request, reply) => {
+    if (stopping.signal.aborted) reply.header('connection', 'close');
+  });
+  server.addHook('onResponse', async () => {
+    if (stopping.signal.aborted) setImmediate(() => server.server.closeIdleConnections());
+  });
 }
 
 /** The strictest for an API; pages set their own policy of content. */

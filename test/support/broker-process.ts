@@ -26,6 +26,11 @@ export class BrokerProcess extends Caller {
     return this.replica.calls;
   }
 
+  /** Calls that came to do what they are for, in order. */
+  get done(): Replica['done'] {
+    return this.replica.done;
+  }
+
   /** Once a call of the method that it holds has begun: the id of its subject. */
   async holding(): Promise<string> {
     return (await until(() => this.replica.held[0], Boolean))?.id as string;

@@ -15,15 +15,18 @@ import { FakeDriver } from '../../dist/src/drivers/fake.driver.js';
 
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
-/** Says the call before anything is done, so that a test knows of everything that may exist. */
-function script({ method, id, signal }) {
+/** Says the call before anything is done, so that a test knows of everything that may exist, and when it will be done. */
+async function script({ method, id, signal }) {
   say({ call: method, id });
-  if (method === process.env.BERTH_TEST_DEAF) {
+  const { BERTH_TEST_HOLD: hold, BERTH_TEST_DEAF: deaf } = process.env;
+  if (method === hold || method === deaf) {
     say({ held: method, id });
-    return once(process, 'SIGUSR2');
+    await (method === deaf ? once(process, 'SIGUSR2') : aborted(signal));
   }
-  if (method !== process.env.BERTH_TEST_HOLD) return undefined;
-  say({ held: method, id });
+  say({ done: method, id });
+}
+
+function aborted(signal) {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
   });

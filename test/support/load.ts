@@ -40,7 +40,7 @@ export class Load {
       while (lease.state === 'pending') lease = await this.sent(`GET /v1/leases/${lease.id}?wait=2s`);
       if (this.held.has(lease.resource)) this.shared.push(lease.resource);
       this.held.add(lease.resource);
-      if (round % 3 === 0) {
+      if ((index + round) % 4 === 0) {
         const use = {
           body: { shell: 'echo' },
           headers: { 'idempotency-key': `use ${key}`, prefer: 'wait=2' },

@@ -23,11 +23,17 @@ export interface ReplicaOptions {
 export class Replica {
   /** Calls of its fake drivers, in order. */
   readonly calls: { method: Method; id: string }[] = [];
+  /** Calls that came to do what they are for, in order. */
+  readonly done: { method: Method; id: string }[] = [];
   /** Calls that will never end. */
   readonly held: { method: Method; id: string }[] = [];
   url = '';
+  /** Resolves when it has ended, with how: its code or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
 
-  private constructor(private readonly child: ChildProcess) {}
+  private constructor(private readonly child: ChildProcess) {
+    this.exited = once(child, 'exit').then(([code, signal]) => code ?? signal);
+  }
 
   /** Starts one and waits until it serves. */
   static async start(databaseUrl: string, { adminToken, hold, env }: ReplicaOptions): Promise<Replica> {
@@ -52,8 +58,9 @@ export class Replica {
       child.once('exit', (code) => reject(new Error(`The broker ended with ${code} before it served.`)));
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
         if (!line.startsWith('{')) return; // a library's own words
-        const { url, call, held, id } = JSON.parse(line);
+        const { url, call, held, done, id } = JSON.parse(line);
         if (held) replica.held.push({ method: held, id });
+        else if (done) replica.done.push({ method: done, id });
         else if (call) replica.calls.push({ method: call, id });
         else {
           replica.url = url;
@@ -89,9 +96,8 @@ export class Replica {
 
   private async end(signal: NodeJS.Signals): Promise<void> {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    const ended = once(this.child, 'exit');
     this.child.kill(signal);
-    await ended;
+    await this.exited;
   }
 }
 

@@ -17,6 +17,9 @@ export interface CallersOptions {
   /** Token of each consumer. */
   tokens: Record<string, string>;
   note: (note: Note) => void;
+  /** Aborts when each is to finish what it is at and go. */
+  enough: AbortSignal;
+  /** Aborts when they are to drop everything. */
   signal: AbortSignal;
 }
 
@@ -44,8 +47,8 @@ export class Callers {
   }
 
   private async call(index: number): Promise<void> {
-    const { wishes, signal } = this.options;
-    for (let round = 0; !signal.aborted; round += 1) {
+    const { wishes, enough } = this.options;
+    for (let round = 0; !enough.aborted; round += 1) {
       const wish = wishes[index % wishes.length] as Wish;
       await this.cycle(wish, `${index}-${round}`, index + 7 * round);
     }
@@ -110,6 +113,7 @@ export class Callers {
   private async until(route: string, consumer: string, call: Call): Promise<Answer> {
     const end = Date.now() + 6 * PATIENCE_MS;
     for (let last: unknown; ; this.retries += 1) {
+      this.options.signal.throwIfAborted();
       try {
         const answer = await this.send(route, consumer, call);
         if (answer.status < 300) return answer;

@@ -91,14 +91,17 @@ async function play({
 }): Promise<Done> {
   const { brokers, tokens } = parts;
   const enough = new AbortController();
-  const ended = AbortSignal.any([enough.signal, signal]);
+  const dropped = new AbortController();
+  const ended = AbortSignal.any([enough.signal, dropped.signal]);
+  signal.addEventListener('abort', () => dropped.abort(signal.reason), { once: true });
   const file = createWriteStream(parts.notes);
   const callers = new Callers({
     urls: () => brokers.urls(),
     wishes: WISHES,
     tokens,
     note: (note) => void file.write(`${JSON.stringify(note)}\n`),
-    signal: ended,
+    enough: ended,
+    signal: dropped.signal,
   });
   const began = performance.now();
   const done = (): Done => ({
@@ -119,12 +122,13 @@ async function play({
       if (callers.grants >= grants) enough.abort();
     }
   };
-  const all = [callers.run(parts.callers), brokers.killUntil(ended, killEveryMs), watch()];
+  const parties = [callers.run(parts.callers), brokers.killUntil(ended, killEveryMs), watch()];
   try {
-    await Promise.all(all);
+    await Promise.race([brokers.failed, Promise.all(parties)]);
   } finally {
     enough.abort();
-    await Promise.allSettled(all);
+    dropped.abort(new Error('Another part of the recording failed.'));
+    await Promise.allSettled(parties);
     file.end();
     await once(file, 'close');
   }

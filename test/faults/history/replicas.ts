@@ -4,12 +4,19 @@ import { Replica } from '../../support/replica.js';
 /** Replicas of one broker, of which one after the other is killed and started again. */
 export class Replicas {
   private readonly serving = new Set<Replica>();
+  private fail: (reason: Error) => void = () => undefined;
+  /** Rejects when one ends by itself. */
+  readonly failed = new Promise<never>((_, reject) => {
+    this.fail = reject;
+  });
   kills = 0;
 
   private constructor(
     private readonly databaseUrl: string,
     private readonly adminToken: string,
-  ) {}
+  ) {
+    this.failed.catch(() => undefined);
+  }
 
   static async start(databaseUrl: string, adminToken: string, count: number): Promise<Replicas> {
     const replicas = new Replicas(databaseUrl, adminToken);
@@ -45,10 +52,16 @@ export class Replicas {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.serving].map((replica) => replica.stop()));
+    const all = [...this.serving];
+    this.serving.clear();
+    await Promise.all(all.map((replica) => replica.stop()));
   }
 
   private async startOne(): Promise<void> {
-    this.serving.add(await Replica.start(this.databaseUrl, { adminToken: this.adminToken }));
+    const replica = await Replica.start(this.databaseUrl, { adminToken: this.adminToken });
+    this.serving.add(replica);
+    void replica.exited.then((how) => {
+      if (this.serving.has(replica)) this.fail(new Error(`A replica ended by itself: ${how}.`));
+    });
   }
 }

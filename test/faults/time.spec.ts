@@ -1,0 +1,218 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BrokerProcess } from '../support/broker-process.js';
+import { until } from '../support/installation.js';
+import { mostHolders, violations } from '../support/invariants.js';
+import { Load } from '../support/load.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+let database: TestDatabase;
+let brokers: BrokerProcess[];
+beforeEach(async () => {
+  database = await createTestDatabase();
+  brokers = [];
+});
+afterEach(async () => {
+  for (const broker of brokers) await broker.close();
+  await database.drop();
+});
+
+async function start(options: Parameters<typeof BrokerProcess.start>[1] = {}): Promise<BrokerProcess> {
+  const broker = await BrokerProcess.start(database.url, options);
+  brokers.push(broker);
+  return broker;
+}
+
+async function furnish(broker: BrokerProcess, resources: number): Promise<void> {
+  await broker.declare(policy('low'), tier('low'), hosts('box', { resources }), consumer('step', ['box']));
+  await broker.approve('step', 'box');
+}
+
+async function whole(broker: BrokerProcess): Promise<void> {
+  const since = Date.now();
+  const found = await until(
+    () => violations(broker.db, { atRest: true }),
+    (broken) => broken.length === 0 || Date.now() > since + 10_000,
+  );
+  expect(found).toEqual([]);
+  for (const most of (await mostHolders(broker.db)).values()) expect(most).toBe(1);
+}
+
+/** What a paused process had claimed comes up again now, and not when its claims lapse. */
+async function lapse(broker: BrokerProcess): Promise<void> {
+  await broker.sql(`UPDATE leases SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+    UPDATE resources SET claimed_until = now() WHERE claimed_until IS NOT NULL`);
+  await broker.nudge();
+}
+
+const HOUR_MS = 3_600_000;
+
+describe('a replica whose clock is an hour', () => {
+  it.each([
+    ['ahead', HOUR_MS],
+    ['behind', -HOUR_MS],
+  ])('%s ends no lease early or late, and gives nothing to two', async (_, aheadMs) => {
+    const skewed = await start({ env: { BERTH_TEST_CLOCK_AHEAD_MS: String(aheadMs) } });
+    await furnish(skewed, 2);
+    const lasting = await skewed.lease('step', { ttl: '10m' });
+    const short = await skewed.lease('step', { ttl: '2s' });
+    expect(lasting.expiresInSeconds).toBeGreaterThan(590);
+    const ended = await skewed.becomes(short.id, 'destroyed');
+    expect(ended.ended).toBe('expired');
+    const [{ lived }] = await skewed.sql(
+      `SELECT extract(epoch FROM ended_at - active_at)::float8 AS lived FROM leases WHERE id = $1`,
+      [short.id],
+    );
+    expect(lived).toBeGreaterThanOrEqual(2);
+    expect(lived).toBeLessThan(10);
+
+    const right = await start();
+    expect(await right.read(lasting.id)).toMatchObject({ state: 'active' });
+    let turn = 0;
+    const load = new Load(() => brokers[turn++ % 2] as BrokerProcess, 'step', 6);
+    await until(
+      () => load.cycles,
+      (cycles) => cycles >= 10,
+    );
+    await load.end();
+    expect(load).toMatchObject({ shared: [], refusals: [] });
+    expect(await right.read(lasting.id)).toMatchObject({ state: 'active' });
+    await right.release(lasting.id);
+    await whole(right);
+  });
+});
+
+describe('a paused broker', () => {
+  it('that wakes after another has gone on has its results refused', async () => {
+    const sleeper = await start({ env: { BERTH_TEST_DEAF: 'build' } });
+    await furnish(sleeper, 1);
+    const first = await sleeper.request('step');
+    const resource = await sleeper.holding();
+    sleeper.pause();
+    const other = await start();
+    await lapse(other);
+    const held = await other.becomes(first.id, 'active');
+    expect(held.resource).toBe(resource);
+    await other.run(held.id, 'echo');
+    const next = await other.request('step');
+    await other.release(held.id);
+    const second = await other.becomes(next.id, 'active');
+    expect(second.fence).toBeGreaterThan(held.fence);
+
+    sleeper.resume();
+    sleeper.letGo();
+    await until(
+      () => sleeper.done,
+      (done) => done.some(({ method }) => method === 'verify'),
+    );
+    expect(await sleeper.read(second.id)).toMatchObject({ state: 'active', fence: second.fence });
+    const kinds = await other.sql(
+      `SELECT kind FROM events WHERE resource = $1 AND kind = 'resource.active'`,
+      [resource],
+    );
+    expect(kinds).toHaveLength(1);
+    await other.release(second.id);
+    await whole(other);
+  });
+
+  it('that wakes after its resource is gone takes away what it then builds', async () => {
+    const sleeper = await start({ env: { BERTH_TEST_DEAF: 'build' } });
+    await furnish(sleeper, 1);
+    const { id } = await sleeper.request('step');
+    const resource = await sleeper.holding();
+    sleeper.pause();
+    const other = await start();
+    await other.release(id);
+    await other.ok(`POST /v1/resources/${resource}/release`, { body: {} });
+    await lapse(other);
+    await other.becomes(resource, 'destroyed');
+
+    sleeper.resume();
+    sleeper.letGo();
+    await until(
+      () => sleeper.done,
+      (done) => done.some(({ method, id }) => method === 'destroy' && id === resource),
+    );
+    expect(await other.read(resource)).toMatchObject({ state: 'destroyed' });
+    await whole(other);
+  });
+});
+
+describe('a paused holder', () => {
+  it('that wakes after its resource went on is refused whatever it does', async () => {
+    const broker = await start();
+    await furnish(broker, 1);
+    const { token } = await broker.ok('POST /v1/consumers/step/tokens');
+    const sleeper = await broker.lease('step', { ttl: '1s' });
+    await broker.run(sleeper.id, 'echo');
+    const next = await broker.lease('step');
+    expect(next).toMatchObject({ resource: sleeper.resource });
+    expect(next.fence).toBeGreaterThan(sleeper.fence);
+
+    const headers = { 'berth-fence': String(sleeper.fence) };
+    const act = (lease: string, route: string, body?: unknown) => {
+      const [method, path] = route.split(' ') as [string, string];
+      return broker.call(`${method} /v1/leases/${lease}${path}`, { token, headers, body });
+    };
+    // By its own lease, which is over; and by its fence on the one that came after.
+    for (const [lease, status] of [
+      [sleeper.id, 410],
+      [next.id, 412],
+    ] as const) {
+      expect((await act(lease, 'POST /commands', { shell: 'echo' })).status).toBe(status);
+      expect((await act(lease, 'PUT /files/a', 'text')).status).toBe(status);
+      expect((await act(lease, 'POST /renew', {})).status).toBe(status);
+    }
+    expect((await act(sleeper.id, 'GET /files/a')).status).toBe(410);
+    // Giving back what is gone is no fault, and gives back nothing else.
+    expect((await act(sleeper.id, 'POST /release', {})).status).toBe(200);
+    expect((await act(next.id, 'POST /release', {})).status).toBe(412);
+    expect(await broker.read(next.id)).toMatchObject({ state: 'active', fence: next.fence });
+    expect((await broker.run(next.id, 'echo')).exitCode).toBe(0);
+    await broker.release(next.id);
+    await whole(broker);
+  });
+});
+
+describe('replicas that are restarted one after the other', () => {
+  it('refuse and lose nothing, and their waiting calls end so that callers can go on', async () => {
+    const first = await start();
+    await furnish(first, 2);
+    await start();
+    const lasting = await first.lease('step');
+    const waiting = await first.request('step', { ttl: '10m' });
+    await first.becomes(waiting.id, 'active');
+    const queued = await first.request('step');
+    const call = first.call(`GET /v1/leases/${queued.id}`, { headers: { prefer: 'wait=60' } });
+    await first.declare(hosts('side', { resources: 2 }), consumer('other', ['side']));
+    await first.approve('other', 'side');
+
+    let serving = [...brokers];
+    let turn = 0;
+    const load = new Load(() => serving[turn++ % serving.length] as BrokerProcess, 'other', 4);
+    for (let round = 0; round < 2; round += 1) {
+      const before = load.cycles;
+      await until(
+        () => load.cycles,
+        (cycles) => cycles >= before + 3,
+      );
+      const oldest = serving.shift() as BrokerProcess;
+      const since = Date.now();
+      await oldest.stop();
+      expect(Date.now() - since).toBeLessThan(15_000); // and not until idle connections time out
+      serving = [...serving, await start()];
+    }
+    await load.end();
+    expect(load).toMatchObject({ refusals: [], shared: [] });
+    // It was held by the replica that stopped: the answer is the lease as it is, for another replica to go on from.
+    expect(await call).toMatchObject({ status: 200, body: { id: queued.id, state: 'pending' } });
+    const [last] = serving as [BrokerProcess];
+    expect(await last.read(lasting.id)).toMatchObject({ state: 'active', fence: lasting.fence });
+    const held = last.call(`GET /v1/leases/${queued.id}`, { headers: { prefer: 'wait=20' } });
+    await last.release(waiting.id);
+    expect(await held).toMatchObject({ status: 200, body: { state: 'active' } });
+    await last.release(queued.id);
+    await last.release(lasting.id);
+    await whole(last);
+  }, 120_000);
+});
