@@ -8,17 +8,18 @@ import {
   IsInt,
   IsNotEmpty,
   IsObject,
-  IsOptional,
   IsString,
   Matches,
   Max,
   MaxLength,
   Min,
+  ValidateBy,
+  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { type DriverType, PROVIDES, REUSE, type Reuse } from '../domain/blueprint.js';
 import { CONSUMER_KINDS, type ConsumerKind } from '../domain/consumer.js';
-import { DURATION_PATTERN } from '../domain/duration.js';
+import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
 import {
   ISOLATION_POLICIES,
   ISOLATION_RULES,
@@ -30,26 +31,40 @@ import {
 export const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const NAME_MESSAGE =
   '$property must be a DNS label: 1 to 63 of a-z, 0-9 and -, not beginning or ending with -';
-const DURATION = new RegExp(DURATION_PATTERN);
-const DURATION_MESSAGE = '$property must be a duration such as 30s, 10m, 1h or 2d';
 const NETWORKS = ['none', 'egress', 'bridge'] as const;
 
+/** May be left out; null is not the same as left out, and is refused. */
+const Optional = () => ValidateIf((_, value) => value !== undefined);
+
+/** A duration of at least so many seconds. */
+function Lasting(leastSeconds: number): PropertyDecorator {
+  const message = '$property must be a duration such as 30s, 10m, 1h or 2d';
+  const validate = (value: unknown) => durationFault(value, leastSeconds) === undefined;
+  return (target, property) => {
+    Matches(new RegExp(DURATION_PATTERN), { message })(target, property as string);
+    ValidateBy(
+      { name: 'lasts', validator: { validate } },
+      { message: ({ value }) => `$property ${durationFault(value, leastSeconds)}` },
+    )(target, property as string);
+  };
+}
+
 export class LimitsSpec {
-  @IsOptional() @IsInt() @Min(1) @Max(10_000) resources = 10;
-  @IsOptional() @IsInt() @Min(1) @Max(1000) leasesPerResource = 1;
+  @Optional() @IsInt() @Min(1) @Max(10_000) resources = 10;
+  @Optional() @IsInt() @Min(1) @Max(1000) leasesPerResource = 1;
 }
 
 /** What a blueprint's declaration holds beside its name; `spec` is checked by its driver. */
 export class BlueprintSpec {
   @IsIn(Object.keys(PROVIDES)) type!: DriverType;
   @Matches(NAME, { message: NAME_MESSAGE }) tier!: string;
-  @IsOptional() @ValidateNested() @Type(() => LimitsSpec) limits: LimitsSpec = new LimitsSpec();
-  @IsOptional() @IsIn(REUSE) reuse?: Reuse;
-  @IsOptional() @IsInt() @Min(0) @Max(10_000) warm?: number;
-  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) maxAge?: string;
-  @IsOptional() @IsInt() @Min(1) @Max(1_000_000) maxUses?: number;
-  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) idleAfter?: string;
-  @IsOptional() @IsObject() spec: Record<string, unknown> = {};
+  @Optional() @ValidateNested() @Type(() => LimitsSpec) limits: LimitsSpec = new LimitsSpec();
+  @Optional() @IsIn(REUSE) reuse?: Reuse;
+  @Optional() @IsInt() @Min(0) @Max(10_000) warm?: number;
+  @Optional() @Lasting(1) maxAge?: string;
+  @Optional() @IsInt() @Min(1) @Max(1_000_000) maxUses?: number;
+  @Optional() @Lasting(0) idleAfter?: string;
+  @Optional() @IsObject() spec: Record<string, unknown> = {};
 }
 
 export class OidcSpec {
@@ -61,23 +76,23 @@ export class OidcSpec {
 export class ConsumerSpec {
   @IsIn(CONSUMER_KINDS) kind!: ConsumerKind;
   @Matches(NAME, { message: NAME_MESSAGE }) tier!: string;
-  @IsOptional()
+  @Optional()
   @IsArray()
   @ArrayUnique()
   @ArrayMaxSize(100)
   @Matches(NAME, { each: true, message: NAME_MESSAGE })
   blueprints: string[] = [];
-  @IsOptional() @ValidateNested() @Type(() => OidcSpec) oidc?: OidcSpec;
+  @Optional() @ValidateNested() @Type(() => OidcSpec) oidc?: OidcSpec;
 }
 
 export class TierSpec {
-  @IsOptional() @IsIn(REUSE) reuse?: Reuse;
-  @IsOptional() @IsIn(NETWORKS) network?: (typeof NETWORKS)[number];
-  @IsOptional() @IsArray() @ArrayMaxSize(20) @IsString({ each: true }) runtimes?: string[];
-  @IsOptional() @Matches(DURATION, { message: DURATION_MESSAGE }) maxTtl?: string;
-  @IsOptional() @IsInt() @Min(1) @Max(1000) maxLeasesPerResource?: number;
-  @IsOptional() @IsBoolean() secrets?: boolean;
-  @IsOptional() @IsBoolean() fourEyes?: boolean;
+  @Optional() @IsIn(REUSE) reuse?: Reuse;
+  @Optional() @IsIn(NETWORKS) network?: (typeof NETWORKS)[number];
+  @Optional() @IsArray() @ArrayMaxSize(20) @IsString({ each: true }) runtimes?: string[];
+  @Optional() @Lasting(1) maxTtl?: string;
+  @Optional() @IsInt() @Min(1) @Max(1000) maxLeasesPerResource?: number;
+  @Optional() @IsBoolean() secrets?: boolean;
+  @Optional() @IsBoolean() fourEyes?: boolean;
 }
 
 export class WaiverSpec {
@@ -91,7 +106,7 @@ export class WaiverSpec {
 
 export class PolicySpec {
   @IsIn(ISOLATION_POLICIES) isolation!: IsolationPolicy;
-  @IsOptional()
+  @Optional()
   @IsArray()
   @ArrayMaxSize(100)
   @ValidateNested({ each: true })
@@ -104,11 +119,11 @@ export const CREDENTIAL_KINDS = ['ssh-key', 'basic'] as const;
 /** The secret itself, or the file on the broker's machine that holds it. It is sealed when stored and never shown again. */
 export class CredentialSpec {
   @IsIn(CREDENTIAL_KINDS) type!: (typeof CREDENTIAL_KINDS)[number];
-  @IsOptional() @IsString() @MaxLength(255) username?: string;
+  @Optional() @IsString() @MaxLength(255) username?: string;
   /** Servers that a `basic` credential may be sent to, as `git.example.org` or `git.example.org:8443`; without it, to none. */
-  @IsOptional() @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) hosts?: string[];
-  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(65_536) secret?: string;
-  @IsOptional() @IsString() @IsNotEmpty() @MaxLength(4096) secretFile?: string;
+  @Optional() @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) hosts?: string[];
+  @Optional() @IsString() @IsNotEmpty() @MaxLength(65_536) secret?: string;
+  @Optional() @IsString() @IsNotEmpty() @MaxLength(4096) secretFile?: string;
 }
 
 export const KINDS = ['Policy', 'Tier', 'Credential', 'Blueprint', 'Consumer'] as const;

@@ -10,6 +10,16 @@ export function parseDuration(text: string): number | undefined {
   return match ? Number(match[1]) * SECONDS[match[2] as keyof typeof SECONDS] : undefined;
 }
 
+/** Longest that anything lasts, in seconds: ten years. */
+export const MAX_DURATION_SECONDS = 3650 * SECONDS.d;
+
+/** What is wrong with how long a duration is, as a sentence about a field; undefined where nothing is, or the text is none. */
+export function durationFault(text: unknown, leastSeconds = 0): string | undefined {
+  const seconds = typeof text === 'string' ? parseDuration(text) : undefined;
+  if (seconds === undefined || (seconds >= leastSeconds && seconds <= MAX_DURATION_SECONDS)) return undefined;
+  return `must be from ${formatDuration(leastSeconds)} to ${MAX_DURATION_SECONDS / SECONDS.d}d`;
+}
+
 /** The shortest exact way to write a number of whole seconds: 5400 → `90m`. */
 export function formatDuration(seconds: number): string {
   for (const unit of ['d', 'h', 'm'] as const) {

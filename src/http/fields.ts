@@ -18,7 +18,7 @@ import {
 } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
 import { NAME } from '../broker/declarations.js';
-import { DURATION_PATTERN } from '../domain/duration.js';
+import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
 
 /**
  * The kinds of fields that requests are made of. Each checks its value, says what would be right, and describes itself
@@ -43,9 +43,14 @@ export const NameList = (description: string) =>
     JSONSchema({ description, type: 'array', items: { type: 'string', pattern: NAME.source } }),
   );
 
+/** At least a second. */
 export const DurationField = (description: string) =>
   all(
     Matches(new RegExp(DURATION_PATTERN), { message: DURATION_MESSAGE }),
+    ValidateBy(
+      { name: 'lasts', validator: { validate: (value) => durationFault(value, 1) === undefined } },
+      { message: ({ value }) => durationFault(value, 1) ?? '' },
+    ),
     JSONSchema({ description, type: 'string' }),
   );
 
