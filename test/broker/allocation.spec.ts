@@ -285,6 +285,32 @@ describe('the queue', () => {
     await berth.becomes(stays.id, 'active');
   });
 
+  it('is not held up by a waiter whose caller died, beyond the life it asked for', async () => {
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const holder = await berth.lease('step');
+    const call = new AbortController();
+    const { url, adminToken } = berth.endpoint;
+    const dies = fetch(`${url}/v1/leases`, {
+      method: 'POST',
+      signal: call.signal,
+      headers: {
+        authorization: `Bearer ${adminToken}`,
+        'content-type': 'application/json',
+        prefer: 'wait=60',
+      },
+      body: JSON.stringify({ type: 'host', consumer: 'step', ttl: '1s' }),
+    }).catch(() => undefined);
+    const queue = () => berth.ok('GET /v1/leases?state=pending');
+    const [dead] = (await until(queue, ({ items }) => items.length === 1)).items;
+    call.abort();
+    await dies;
+    const next = await berth.request('step');
+    await berth.release(holder.id);
+    expect(await berth.becomes(dead.id, 'destroyed')).toMatchObject({ ended: 'expired' });
+    await berth.becomes(next.id, 'active');
+  });
+
   it('gives what was built for a waiter that gave up to the next', async () => {
     const building = gate();
     berth.script = (call) => (call.method === 'build' ? building.hold(call) : undefined);

@@ -333,4 +333,40 @@ describe('every state', () => {
       'lease.destroyed',
     ]);
   });
+
+  it('says what it waits for: an approval, an activation, a host that is taken down for it', async () => {
+    await berth.declare(hosts('new'), consumer('step', ['box', 'new']));
+    expect((await berth.request('step', { blueprints: ['new'] })).waiting).toMatchObject({
+      reason: 'awaiting-authorization',
+    });
+
+    await withCopies();
+    const activating = gate();
+    berth.script = (call) => (call.method === 'activate' ? activating.hold(call) : undefined);
+    const copy = await berth.request('step', checkout);
+    await activating.reached;
+    expect(await berth.read(copy.id)).toMatchObject({ state: 'acquired', waiting: { reason: 'activating' } });
+    activating.open();
+    await berth.becomes(copy.id, 'active');
+    expect((await berth.read(copy.id)).waiting).toBeUndefined();
+
+    const destroying = gate();
+    berth.script = (call) => (call.method === 'destroy' ? destroying.hold(call) : undefined);
+    await berth.declare(
+      hosts('own', { reuse: 'consumer' }),
+      consumer('ann', ['own']),
+      consumer('bob', ['own']),
+    );
+    await berth.approve('ann', 'own');
+    await berth.approve('bob', 'own');
+    const anns = await berth.lease('ann');
+    await berth.run(anns.id, 'echo');
+    await berth.release(anns.id);
+    await berth.becomes(anns.resource, { leases: 0, hygiene: 'clean' });
+    const bobs = await berth.request('bob');
+    await destroying.reached;
+    expect(await berth.read(bobs.id)).toMatchObject({ state: 'pending', waiting: { reason: 'reclaiming' } });
+    destroying.open();
+    await berth.becomes(bobs.id, 'active');
+  });
 });

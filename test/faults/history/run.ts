@@ -13,7 +13,7 @@ if (!Number.isInteger(grants) || grants < 1) {
 }
 
 /** Slower than this is a fault of its own. */
-const LIMIT_MS = 120_000 + grants * 100;
+const LIMIT_MS = 300_000 + grants * 200;
 const ended = AbortSignal.timeout(LIMIT_MS);
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
