@@ -30,6 +30,7 @@ import type { Drivers } from './drivers.js';
 import { EventService } from './event.service.js';
 import { FileService } from './file.service.js';
 import { HealthService } from './health.service.js';
+import { Housekeeping } from './housekeeping.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { IdentityService } from './identity.service.js';
 import { newId } from './ids.js';
@@ -99,14 +100,15 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const operations = new OperationStore(db);
   const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
   const reconciler = new Reconciler({
-    ...steps,
-    blueprints,
-    authorizations,
-    commands,
+    claims,
+    signals,
+    log,
+    processId,
     leaseSteps,
     resourceSteps,
     operationSteps,
   });
+  const housekeeping = new Housekeeping({ authorizations, blueprints, commands, allocator, signals, log });
 
   const { isolation: isolationOverride, allowZeroIsolation } = config;
   const declarations = new DeclarationService(
@@ -144,9 +146,11 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       const changes = await declarations.declare(manifests, LOADER);
       commandService.begin();
       reconciler.start();
+      housekeeping.start();
       return changes;
     },
     async stop() {
+      await housekeeping.stop();
       await reconciler.stop();
       await commandService.stop();
       await allocator.settled();

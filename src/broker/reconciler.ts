@@ -1,9 +1,5 @@
 import type { Logger } from 'pino';
-import type { AuthorizationStore } from '../store/authorization.store.js';
-import type { BlueprintStore } from '../store/blueprint.store.js';
 import { CLAIM_SECONDS, type Claimable, type ClaimStore } from '../store/claim.store.js';
-import type { CommandStore } from '../store/command.store.js';
-import type { Allocator } from './allocator.js';
 import type { LeaseSteps } from './lease-steps.js';
 import type { OperationSteps } from './operation-steps.js';
 import type { ResourceSteps } from './resource-steps.js';
@@ -29,13 +25,9 @@ interface Step {
 
 export interface ReconcilerParts {
   claims: ClaimStore;
-  blueprints: BlueprintStore;
-  authorizations: AuthorizationStore;
-  commands: CommandStore;
   leaseSteps: LeaseSteps;
   resourceSteps: ResourceSteps;
   operationSteps: OperationSteps;
-  allocator: Allocator;
   signals: Signals;
   log: Logger;
   /** Claims carry this process's id. */
@@ -49,8 +41,6 @@ export interface ReconcilerParts {
 export class Reconciler {
   private readonly steps = new Map<string, Step>();
   private readonly wake = new Set<() => void>();
-  /** When every pool is looked at again, in case a signal was lost. */
-  private nextRound = 0;
   private running = false;
   /** The database failed: claims may stand of which nothing is known here. */
   private isUnsure = false;
@@ -84,11 +74,8 @@ export class Reconciler {
       try {
         if (this.isUnsure) await this.forget();
         claimed = await this.claim();
-        if (claimed === 0) {
-          await this.keepHouse();
-          // What is due beyond that has to wait for a step to end, which wakes this up.
-          if (!this.isFull()) sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
-        }
+        // What is due beyond that has to wait for a step to end, which wakes this up.
+        if (claimed === 0 && !this.isFull()) sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
       } catch (error) {
         this.parts.log.error({ err: error }, 'the reconciler could not look for work');
         this.isUnsure = true;
@@ -148,22 +135,6 @@ export class Reconciler {
           });
         this.wakeUp();
       });
-  }
-
-  /** What no lease and no resource has as its next step: approvals that lapse, blueprints that may build again, records of dead runners. */
-  private async keepHouse(): Promise<void> {
-    const { authorizations, blueprints, commands, signals, allocator } = this.parts;
-    const [expired, recovered, lost] = [
-      await authorizations.expire(),
-      await blueprints.recovered(),
-      await commands.lost(),
-    ];
-    for (const pool of recovered) allocator.poke(pool);
-    if (Date.now() >= this.nextRound) {
-      this.nextRound = Date.now() + SLOW_TIMER_MS;
-      for (const pool of await blueprints.poolsToServe()) allocator.poke(pool);
-    }
-    if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));
   }
 
   private async renew(): Promise<void> {

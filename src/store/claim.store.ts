@@ -129,9 +129,7 @@ export class ClaimStore {
           (SELECT min(due_at) FROM operations WHERE due_at IS NOT NULL AND claimed_until IS NULL),
           (SELECT min(claimed_until) FROM leases WHERE claimed_until IS NOT NULL),
           (SELECT min(claimed_until) FROM resources WHERE claimed_until IS NOT NULL),
-          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL),
-          (SELECT min(retry_at) FROM blueprints),
-          (SELECT min(expires_at) FROM authorizations WHERE state = 'authorized')) - clock_timestamp())::float8 * 1000 AS ms`,
+          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
     });
     return Math.max(0, Math.min(mostMs, row?.ms ?? mostMs));
   }

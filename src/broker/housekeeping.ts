@@ -1,0 +1,66 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { AuthorizationStore } from '../store/authorization.store.js';
+import type { BlueprintStore } from '../store/blueprint.store.js';
+import type { CommandStore } from '../store/command.store.js';
+import type { Allocator } from './allocator.js';
+import type { Signals } from './signals.js';
+
+/** How often it is looked for what has lapsed, in milliseconds: so late it can be noticed, at most. */
+const LAPSE_MS = 1_000;
+/** How often every pool is looked at, in case a signal was lost, in milliseconds. */
+const SERVE_MS = 5_000;
+
+export interface HousekeepingParts {
+  authorizations: AuthorizationStore;
+  blueprints: BlueprintStore;
+  commands: CommandStore;
+  allocator: Allocator;
+  signals: Signals;
+  log: Logger;
+}
+
+/**
+ * What no lease, resource or operation has as its next step. Each chore has a clock of its own: it is neither held up
+ * by a reconciler that always finds work, nor repeated at every signal. Every process does them, and each is safe to
+ * do at the same time as another's.
+ */
+export class Housekeeping {
+  private readonly stopping = new AbortController();
+  private chores: Promise<void>[] = [];
+
+  constructor(private readonly parts: HousekeepingParts) {}
+
+  start(): void {
+    this.chores = [this.every(LAPSE_MS, () => this.lapse()), this.every(SERVE_MS, () => this.serve())];
+  }
+
+  /** Ends after what each chore is at. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.chores);
+  }
+
+  private async every(ms: number, chore: () => Promise<void>): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await chore().catch((err: unknown) =>
+        this.parts.log.error({ err }, 'a chore failed; it is tried again'),
+      );
+      await pause(ms, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Approvals whose time is up, blueprints that may build again, records of dead runners. */
+  private async lapse(): Promise<void> {
+    const { authorizations, blueprints, commands, allocator, signals } = this.parts;
+    const expired = await authorizations.expire();
+    const lost = await commands.lost();
+    for (const pool of await blueprints.recovered()) allocator.poke(pool);
+    if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));
+  }
+
+  private async serve(): Promise<void> {
+    for (const pool of await this.parts.blueprints.poolsToServe()) this.parts.allocator.poke(pool);
+  }
+}
