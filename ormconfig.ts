@@ -2,13 +2,14 @@ import 'reflect-metadata';
 import { DataSource } from 'typeorm';
 import { Foundation1763800000000 } from './migrations/1763800000000-foundation.js';
 import { Turns1763820000000 } from './migrations/1763820000000-turns.js';
+import { Housekeeping1763900000000 } from './migrations/1763900000000-housekeeping.js';
 
 /** The one DataSource, for the service, the tests and the migration CLI. Migrations are named, not globbed: a stray file can't run. */
 export function createDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
-    migrations: [Foundation1763800000000, Turns1763820000000],
+    migrations: [Foundation1763800000000, Turns1763820000000, Housekeeping1763900000000],
     migrationsTransactionMode: 'each',
     applicationName: 'berth',
     extra: { max: 20 },

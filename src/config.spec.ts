@@ -30,6 +30,9 @@ describe('the configuration', () => {
       allowZeroIsolation: false,
       isolation: undefined,
       logLevel: 'info',
+      keepEventsSeconds: 90 * 86_400,
+      keepEndedSeconds: 30 * 86_400,
+      keepKeysSeconds: 7 * 86_400,
     });
   });
 
@@ -66,6 +69,9 @@ describe('the configuration', () => {
       BERTH_DATABASE_URL: 'mysql://localhost/berth',
       BERTH_ADMIN_TOKEN: 'short',
       BERTH_SECRET_KEY: 'dG9vIHNob3J0',
+      BERTH_KEEP_EVENTS: 'forever',
+      BERTH_KEEP_ENDED: '59m',
+      BERTH_KEEP_KEYS: '9999999d',
     });
     const named = faults.map((fault) => fault.split(' ')[0]).sort();
     expect(named).toEqual([
@@ -73,6 +79,9 @@ describe('the configuration', () => {
       'BERTH_ALLOW_ZERO_ISOLATION',
       'BERTH_DATABASE_URL',
       'BERTH_ISOLATION',
+      'BERTH_KEEP_ENDED',
+      'BERTH_KEEP_EVENTS',
+      'BERTH_KEEP_KEYS',
       'BERTH_LOG_LEVEL',
       'BERTH_PORT',
       'BERTH_SECRET_KEY',
@@ -82,6 +91,15 @@ describe('the configuration', () => {
 
   it.each(['', ' ', 'x', '-1', '8080.5', '1e3', '0x50'])('refuses %j as a port', (port) => {
     expect(faultsOf({ BERTH_PORT: port })).toHaveLength(1);
+  });
+
+  it('reads how long things are kept as durations', () => {
+    const kept = read({ BERTH_KEEP_EVENTS: '2h', BERTH_KEEP_ENDED: '36500d', BERTH_KEEP_KEYS: '3600s' });
+    expect(kept).toMatchObject({
+      keepEventsSeconds: 7200,
+      keepEndedSeconds: 36_500 * 86_400,
+      keepKeysSeconds: 3600,
+    });
   });
 
   it('refuses a key that can’t be read, and two keys', () => {

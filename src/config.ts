@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { parseDuration } from './domain/duration.js';
 import { ISOLATION_POLICIES, type IsolationPolicy } from './domain/isolation.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -28,6 +29,12 @@ export interface Config {
   logLevel: LogLevel;
   /** 32 bytes that seal stored secrets. */
   secretKey: Buffer;
+  /** How long events are kept, in seconds. Default 90 days. */
+  keepEventsSeconds: number;
+  /** How long leases, resources, commands with their output and operations are kept once they are over, in seconds. Default 30 days. */
+  keepEndedSeconds: number;
+  /** How long idempotency keys are kept at least, in seconds. Default 7 days. */
+  keepKeysSeconds: number;
 }
 
 /** Every fault of the environment at once. */
@@ -61,6 +68,9 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   if (env.BERTH_ADMIN_TOKEN !== undefined && !/^[\w.~+/=-]{16,256}$/.test(env.BERTH_ADMIN_TOKEN)) {
     faults.push('BERTH_ADMIN_TOKEN must be 16 to 256 letters, digits or . _ ~ + / = -');
   }
+  const keepEventsSeconds = duration('BERTH_KEEP_EVENTS', env, { fallback: '90d', ...KEPT }, faults);
+  const keepEndedSeconds = duration('BERTH_KEEP_ENDED', env, { fallback: '30d', ...KEPT }, faults);
+  const keepKeysSeconds = duration('BERTH_KEEP_KEYS', env, { fallback: '7d', ...KEPT }, faults);
   const dataDir = resolve(env.BERTH_DATA_DIR ?? '.berth');
   const givenKey = readSecretKey(env, faults);
   if (faults.length > 0) throw new ConfigError(faults);
@@ -86,7 +96,27 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
         kept(join(dataDir, 'secret-key'), () => randomBytes(32).toString('base64')),
         'base64',
       ),
+    keepEventsSeconds,
+    keepEndedSeconds,
+    keepKeysSeconds,
   };
+}
+
+/** Bounds of how long something is kept. */
+const KEPT = { least: '1h', most: '36500d' };
+
+/** Seconds of a duration between `least` and `most`. */
+function duration(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  { fallback, least, most }: Record<'fallback' | 'least' | 'most', string>,
+  faults: string[],
+): number {
+  const seconds = parseDuration(env[name] ?? fallback) ?? Number.NaN;
+  if (seconds >= (parseDuration(least) as number) && seconds <= (parseDuration(most) as number))
+    return seconds;
+  faults.push(`${name} must be a duration from ${least} to ${most}, such as ${fallback}`);
+  return Number.NaN;
 }
 
 function oneOf<T extends string>(

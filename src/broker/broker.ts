@@ -18,6 +18,7 @@ import { LeaseStore } from '../store/lease.store.js';
 import { Notifications } from '../store/notifications.js';
 import { OperationStore } from '../store/operation.store.js';
 import { ResourceStore } from '../store/resource.store.js';
+import { RetentionStore } from '../store/retention.store.js';
 import { StatusStore } from '../store/status.store.js';
 import { TurnStore } from '../store/turn.store.js';
 import { Allocator } from './allocator.js';
@@ -108,7 +109,20 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     resourceSteps,
     operationSteps,
   });
-  const housekeeping = new Housekeeping({ authorizations, blueprints, commands, allocator, signals, log });
+  const housekeeping = new Housekeeping({
+    authorizations,
+    blueprints,
+    commands,
+    pruning: new RetentionStore(db),
+    retention: {
+      eventsSeconds: config.keepEventsSeconds,
+      endedSeconds: config.keepEndedSeconds,
+      keysSeconds: config.keepKeysSeconds,
+    },
+    allocator,
+    signals,
+    log,
+  });
 
   const { isolation: isolationOverride, allowZeroIsolation } = config;
   const declarations = new DeclarationService(

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AuthorizationStore } from '../store/authorization.store.js';
 import type { BlueprintStore } from '../store/blueprint.store.js';
 import type { CommandStore } from '../store/command.store.js';
+import { PRUNABLE, PRUNE_ROWS, type Retention, type RetentionStore } from '../store/retention.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
 
@@ -10,11 +11,17 @@ import type { Signals } from './signals.js';
 const LAPSE_MS = 1_000;
 /** How often every pool is looked at, in case a signal was lost, in milliseconds. */
 const SERVE_MS = 5_000;
+/** How often it is looked for what need not be kept any longer, in milliseconds. */
+const PRUNE_MS = 10_000;
+/** Between two batches of it, in milliseconds: with much to prune, the database has time for others too. */
+const BREATH_MS = 50;
 
 export interface HousekeepingParts {
   authorizations: AuthorizationStore;
   blueprints: BlueprintStore;
   commands: CommandStore;
+  pruning: RetentionStore;
+  retention: Retention;
   allocator: Allocator;
   signals: Signals;
   log: Logger;
@@ -32,7 +39,11 @@ export class Housekeeping {
   constructor(private readonly parts: HousekeepingParts) {}
 
   start(): void {
-    this.chores = [this.every(LAPSE_MS, () => this.lapse()), this.every(SERVE_MS, () => this.serve())];
+    this.chores = [
+      this.every(LAPSE_MS, () => this.lapse()),
+      this.every(SERVE_MS, () => this.serve()),
+      this.every(PRUNE_MS, () => this.prune()),
+    ];
   }
 
   /** Ends after what each chore is at. */
@@ -47,8 +58,12 @@ export class Housekeeping {
       await chore().catch((err: unknown) =>
         this.parts.log.error({ err }, 'a chore failed; it is tried again'),
       );
-      await pause(ms, undefined, { signal }).catch(() => undefined);
+      await this.pause(ms);
     }
+  }
+
+  private pause(ms: number): Promise<void> {
+    return pause(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 
   /** Approvals whose time is up, blueprints that may build again, records of dead runners. */
@@ -62,5 +77,19 @@ export class Housekeeping {
 
   private async serve(): Promise<void> {
     for (const pool of await this.parts.blueprints.poolsToServe()) this.parts.allocator.poke(pool);
+  }
+
+  /** Table after table, and again while one had a full batch: what refers to a row goes before it. */
+  private async prune(): Promise<void> {
+    const { pruning, retention } = this.parts;
+    let more = true;
+    while (more) {
+      more = false;
+      for (const table of PRUNABLE) {
+        if (this.stopping.signal.aborted) return;
+        more = (await pruning.prune(table, retention)) === PRUNE_ROWS || more;
+      }
+      if (more) await this.pause(BREATH_MS);
+    }
   }
 }

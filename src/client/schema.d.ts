@@ -711,7 +711,7 @@ export interface paths {
         };
         /**
          * Read the log
-         * @description As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own.
+         * @description As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own. Events are kept for a set time; going on from one before that is refused, and `details.after` says from where on all are there.
          */
         get: operations["Events.list"];
         put?: never;
@@ -1442,7 +1442,7 @@ export interface components {
             broker: components["schemas"]["Info"];
         };
         /** @enum {string} */
-        ErrorCode: "malformed" | "unauthenticated" | "forbidden" | "cross-tier" | "four-eyes" | "not-found" | "conflict" | "already-decided" | "illegal-move" | "in-use" | "idempotency-conflict" | "lease-not-active" | "lease-over" | "stale-fence" | "too-large" | "unsupported-media-type" | "impossible" | "policy-denies" | "too-many-requests" | "internal" | "unavailable";
+        ErrorCode: "malformed" | "unauthenticated" | "forbidden" | "cross-tier" | "four-eyes" | "not-found" | "conflict" | "already-decided" | "illegal-move" | "in-use" | "idempotency-conflict" | "lease-not-active" | "lease-over" | "events-gone" | "stale-fence" | "too-large" | "unsupported-media-type" | "impossible" | "policy-denies" | "too-many-requests" | "internal" | "unavailable";
         Fault: {
             /** @description Dotted path of the field, such as `limits.resources`; a header by its name. */
             path: string;
@@ -4726,6 +4726,15 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `events-gone` */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,6 +16,7 @@ export const ERROR_STATUS = {
   'idempotency-conflict': 409,
   'lease-not-active': 409,
   'lease-over': 410,
+  'events-gone': 410,
   'stale-fence': 412,
   'too-large': 413,
   'unsupported-media-type': 415,

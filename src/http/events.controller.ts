@@ -21,8 +21,10 @@ export class EventsController {
     summary: 'Read the log',
     description:
       'As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and ' +
-      'resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own.',
+      'resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own. ' +
+      'Events are kept for a set time; going on from one before that is refused, and `details.after` says from where on all are there.',
     answers: { 200: { 'application/json': EventPage, 'text/event-stream': Event } },
+    faults: ['events-gone'],
     query: EventQuery,
     takes: ['resume'],
   })

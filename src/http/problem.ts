@@ -19,6 +19,7 @@ export const TITLES: Record<ErrorCode, string> = {
   'idempotency-conflict': 'The key was used for another request',
   'lease-not-active': 'The lease is not active',
   'lease-over': 'The lease is over',
+  'events-gone': 'These events are no longer kept',
   'stale-fence': 'The fence is stale',
   'too-large': 'Too large',
   'unsupported-media-type': 'Unsupported media type',

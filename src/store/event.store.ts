@@ -51,7 +51,11 @@ export class EventStore {
     await this.db.rows(RECORD, [JSON.stringify(events)]);
   }
 
-  /** What comes after `after`, oldest first. Transactions still open are waited for, so no later page can hold an earlier event. */
+  /**
+   * What comes after `after`, oldest first. Transactions still open are waited for, so no later page can hold an earlier
+   * event.
+   * @throws BrokerError `events-gone` where something after `after` is no longer kept
+   */
   async list({ after, limit, lease, resource, blueprint, consumer }: EventFilter): Promise<Page<Event>> {
     const [xid, seq] = parseId(after);
     const filters = { lease, resource, blueprint, consumer };
@@ -67,17 +71,42 @@ export class EventStore {
       },
       [xid, seq, limit + 1, ...given.map(([, value]) => value)],
     );
+    if (after !== undefined) await this.mustBeKept(xid, seq);
     const items = rows.slice(0, limit).map(toEvent);
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
 
-  /** Id of the newest event that `list` would show, to follow from now on. */
+  /** Id of the newest event that `list` would show, or would have before it was pruned, to follow from now on. */
   async latest(): Promise<string> {
     const [row] = await this.db.rows<{ xid: string; seq: number }>({
-      text: `SELECT xid::text, seq FROM events WHERE xid < ${HORIZON}
-              ORDER BY events.xid DESC, events.seq DESC LIMIT 1`,
+      text: `SELECT xid::text, seq
+               FROM ((SELECT 1 AS choice, xid, seq FROM events WHERE xid < ${HORIZON} ORDER BY xid DESC, seq DESC LIMIT 1)
+                     UNION ALL SELECT 2, pruned_xid, pruned_seq FROM installation WHERE pruned_xid IS NOT NULL) newest
+              ORDER BY choice LIMIT 1`,
     });
     return row ? `${row.xid}-${row.seq}` : '0-0';
+  }
+
+  /**
+   * That nothing after this id was pruned. Looked at after the events were read, so that what was pruned meanwhile is
+   * noticed. An event that is there is proof enough: in a database that was restored elsewhere, numbers begin anew.
+   */
+  private async mustBeKept(xid: string, seq: number): Promise<void> {
+    const [gone] = await this.db.rows<{ xid: string; seq: number }>(
+      {
+        name: 'events-gone',
+        text: `SELECT pruned_xid::text AS xid, pruned_seq AS seq FROM installation
+                WHERE (pruned_xid, pruned_seq) > ($1::text::xid8, $2)
+                  AND NOT EXISTS (SELECT FROM events WHERE xid = $1::text::xid8 AND seq = $2)`,
+      },
+      [xid, seq],
+    );
+    if (!gone) return;
+    throw new BrokerError(
+      'events-gone',
+      'Some of what came after that event is no longer kept: what you know may be out of date. Read anew what you follow, then go on after `details.after`.',
+      { details: { after: `${gone.xid}-${gone.seq}` } },
+    );
   }
 }
 

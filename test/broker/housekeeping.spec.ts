@@ -26,4 +26,36 @@ describe('housekeeping', () => {
     await stirring;
     expect(state).toBe('expired');
   });
+
+  it('forgets what ended long ago, whatever referred to what', async () => {
+    await berth.approve('step', 'box');
+    const old = await berth.lease('step');
+    const command = await berth.run(old.id, 'echo words');
+    await berth.release(old.id);
+    await berth.becomes(old.id, 'destroyed');
+    const young = await berth.lease('step');
+    await berth.sql(`UPDATE leases SET destroyed_at = now() - interval '31 d' WHERE id = $1`, [old.id]);
+    await berth.sql(`UPDATE commands SET ended_at = now() - interval '31 d' WHERE id = $1`, [command.id]);
+    const { status } = await until(
+      () => berth.call(`GET /v1/leases/${old.id}`),
+      (answer) => answer.status !== 200,
+    );
+    expect(status).toBe(404);
+    expect(await berth.sql(`SELECT FROM command_output`)).toEqual([]);
+    expect(await berth.read(young.id)).toMatchObject({ state: 'active' });
+    expect((await berth.events(`&lease=${old.id}`)).map(({ kind }) => kind)).toContain('lease.destroyed');
+  });
+
+  it('does not let anyone go on from an event before what is kept without telling them', async () => {
+    const { id } = (await berth.events())[0];
+    await berth.sql(`UPDATE events SET at = now() - interval '91 d'`);
+    const { body } = await until(
+      () => berth.call(`GET /v1/events?after=${id}`),
+      ({ status }) => status !== 200,
+    );
+    expect(body).toMatchObject({ status: 410, code: 'events-gone', details: { after: expect.any(String) } });
+    const headers = { accept: 'text/event-stream', 'last-event-id': id };
+    expect(await berth.call('GET /v1/events', { headers })).toMatchObject({ status: 410 });
+    expect(await berth.call(`GET /v1/events?after=${body.details.after}`)).toMatchObject({ status: 200 });
+  });
 });

@@ -157,7 +157,7 @@ export class Installation extends Caller {
     await this.sql(`DELETE FROM command_output; DELETE FROM commands; DELETE FROM operations; DELETE FROM leases;
       DELETE FROM resources; DELETE FROM authorizations; DELETE FROM blueprints; DELETE FROM consumers;
       DELETE FROM tiers; DELETE FROM events; DELETE FROM idempotency_keys; DELETE FROM people WHERE name <> 'admin';
-      DELETE FROM tokens WHERE name <> 'admin'; UPDATE installation SET isolation = 'high', waivers = '[]'`);
+      DELETE FROM tokens WHERE name <> 'admin'; UPDATE installation SET isolation = 'high', waivers = '[]', pruned_xid = NULL, pruned_seq = NULL`);
     for (const fake of this.app.fakes.values()) {
       fake.calls.length = 0;
       fake.existing.clear();
