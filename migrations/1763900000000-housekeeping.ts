@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * What pruning needs: rows found by their age, and what refers to them found without reading whole tables, also by the
- * foreign keys' own checks.
+ * foreign keys' own checks. And which processes live, so that an outage is known for one.
  */
 export class Housekeeping1763900000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -14,6 +14,13 @@ export class Housekeeping1763900000000 implements MigrationInterface {
       CREATE INDEX operations_ended ON operations (ended_at) WHERE ended_at IS NOT NULL;
       CREATE INDEX operations_lease ON operations (lease_id) WHERE lease_id IS NOT NULL;
       CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+
+      -- Broker processes, and until when each is believed to live. The last ones stay when all have ended: they say since when.
+      CREATE TABLE processes (
+        id            text PRIMARY KEY,
+        started_at    timestamptz NOT NULL DEFAULT now(),
+        alive_until   timestamptz NOT NULL
+      );
 
       -- The newest event that was pruned: whoever goes on from an older one has missed something, and is told so.
       ALTER TABLE installation ADD COLUMN pruned_xid xid8, ADD COLUMN pruned_seq bigint;

@@ -33,6 +33,7 @@ describe('the configuration', () => {
       keepEventsSeconds: 90 * 86_400,
       keepEndedSeconds: 30 * 86_400,
       keepKeysSeconds: 7 * 86_400,
+      outageGraceSeconds: 120,
     });
   });
 
@@ -72,6 +73,7 @@ describe('the configuration', () => {
       BERTH_KEEP_EVENTS: 'forever',
       BERTH_KEEP_ENDED: '59m',
       BERTH_KEEP_KEYS: '9999999d',
+      BERTH_OUTAGE_GRACE: '-1s',
     });
     const named = faults.map((fault) => fault.split(' ')[0]).sort();
     expect(named).toEqual([
@@ -83,6 +85,7 @@ describe('the configuration', () => {
       'BERTH_KEEP_EVENTS',
       'BERTH_KEEP_KEYS',
       'BERTH_LOG_LEVEL',
+      'BERTH_OUTAGE_GRACE',
       'BERTH_PORT',
       'BERTH_SECRET_KEY',
     ]);
@@ -94,11 +97,17 @@ describe('the configuration', () => {
   });
 
   it('reads how long things are kept as durations', () => {
-    const kept = read({ BERTH_KEEP_EVENTS: '2h', BERTH_KEEP_ENDED: '36500d', BERTH_KEEP_KEYS: '3600s' });
+    const kept = read({
+      BERTH_KEEP_EVENTS: '2h',
+      BERTH_KEEP_ENDED: '36500d',
+      BERTH_KEEP_KEYS: '3600s',
+      BERTH_OUTAGE_GRACE: '0s',
+    });
     expect(kept).toMatchObject({
       keepEventsSeconds: 7200,
       keepEndedSeconds: 36_500 * 86_400,
       keepKeysSeconds: 3600,
+      outageGraceSeconds: 0,
     });
   });
 

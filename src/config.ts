@@ -35,6 +35,8 @@ export interface Config {
   keepEndedSeconds: number;
   /** How long idempotency keys are kept at least, in seconds. Default 7 days. */
   keepKeysSeconds: number;
+  /** What leases get at least to be renewed when no broker lived for a while, in seconds. Default 2 min. */
+  outageGraceSeconds: number;
 }
 
 /** Every fault of the environment at once. */
@@ -71,6 +73,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const keepEventsSeconds = duration('BERTH_KEEP_EVENTS', env, { fallback: '90d', ...KEPT }, faults);
   const keepEndedSeconds = duration('BERTH_KEEP_ENDED', env, { fallback: '30d', ...KEPT }, faults);
   const keepKeysSeconds = duration('BERTH_KEEP_KEYS', env, { fallback: '7d', ...KEPT }, faults);
+  const grace = { fallback: '2m', least: '0s', most: '1d' };
+  const outageGraceSeconds = duration('BERTH_OUTAGE_GRACE', env, grace, faults);
   const dataDir = resolve(env.BERTH_DATA_DIR ?? '.berth');
   const givenKey = readSecretKey(env, faults);
   if (faults.length > 0) throw new ConfigError(faults);
@@ -99,6 +103,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     keepEventsSeconds,
     keepEndedSeconds,
     keepKeysSeconds,
+    outageGraceSeconds,
   };
 }
 

@@ -9,7 +9,7 @@ import { ClaimStore } from '../store/claim.store.js';
 import { CommandStore } from '../store/command.store.js';
 import { ConsumerStore } from '../store/consumer.store.js';
 import { CredentialStore } from '../store/credential.store.js';
-import type { Database } from '../store/database.js';
+import { Database } from '../store/database.js';
 import { EventStore } from '../store/event.store.js';
 import { IdempotencyStore } from '../store/idempotency.store.js';
 import { IdentityStore } from '../store/identity.store.js';
@@ -17,6 +17,7 @@ import { InstallationStore } from '../store/installation.store.js';
 import { LeaseStore } from '../store/lease.store.js';
 import { Notifications } from '../store/notifications.js';
 import { OperationStore } from '../store/operation.store.js';
+import { ProcessStore } from '../store/process.store.js';
 import { ResourceStore } from '../store/resource.store.js';
 import { RetentionStore } from '../store/retention.store.js';
 import { StatusStore } from '../store/status.store.js';
@@ -31,6 +32,7 @@ import type { Drivers } from './drivers.js';
 import { EventService } from './event.service.js';
 import { FileService } from './file.service.js';
 import { HealthService } from './health.service.js';
+import { Heartbeat } from './heartbeat.js';
 import { Housekeeping } from './housekeeping.js';
 import { IdempotencyService } from './idempotency.service.js';
 import { IdentityService } from './identity.service.js';
@@ -113,6 +115,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     authorizations,
     blueprints,
     commands,
+    processes: new ProcessStore(db),
     pruning: new RetentionStore(db),
     retention: {
       eventsSeconds: config.keepEventsSeconds,
@@ -122,7 +125,13 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     allocator,
     signals,
     log,
+    processId,
   });
+  // On a connection of its own: a broker that is busy on all others lives.
+  const heartbeatDb = new Database(db.url);
+  const processes = new ProcessStore(heartbeatDb);
+  const { outageGraceSeconds: graceSeconds } = config;
+  const heartbeat = new Heartbeat({ processes, signals, log, processId, graceSeconds });
 
   const { isolation: isolationOverride, allowZeroIsolation } = config;
   const declarations = new DeclarationService(
@@ -151,6 +160,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new HealthService(db, new StatusStore(db), installation, brokerId),
     ],
     async start() {
+      await heartbeat.start();
       await notifications.start();
       await identities.welcomeAdmin(config.adminToken);
       const manifests = await readManifests(config.blueprintsDir);
@@ -168,6 +178,8 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       await reconciler.stop();
       await commandService.stop();
       await allocator.settled();
+      await heartbeat.stop();
+      await heartbeatDb.close();
       await notifications.stop();
       drivers.close();
     },

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AuthorizationStore } from '../store/authorization.store.js';
 import type { BlueprintStore } from '../store/blueprint.store.js';
 import type { CommandStore } from '../store/command.store.js';
+import type { ProcessStore } from '../store/process.store.js';
 import { PRUNABLE, PRUNE_ROWS, type Retention, type RetentionStore } from '../store/retention.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
@@ -20,11 +21,13 @@ export interface HousekeepingParts {
   authorizations: AuthorizationStore;
   blueprints: BlueprintStore;
   commands: CommandStore;
+  processes: ProcessStore;
   pruning: RetentionStore;
   retention: Retention;
   allocator: Allocator;
   signals: Signals;
   log: Logger;
+  processId: string;
 }
 
 /**
@@ -66,9 +69,15 @@ export class Housekeeping {
     return pause(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
   }
 
-  /** Approvals whose time is up, blueprints that may build again, records of dead runners. */
+  /** Claims of dead processes, approvals whose time is up, blueprints that may build again, records of dead runners. */
   private async lapse(): Promise<void> {
-    const { authorizations, blueprints, commands, allocator, signals } = this.parts;
+    const { authorizations, blueprints, commands, processes, allocator, signals, log, processId } =
+      this.parts;
+    const dead = await processes.bury(processId);
+    if (dead.length > 0) {
+      log.info({ processes: dead }, 'other brokers have ended; their work is taken over');
+      signals.send('due');
+    }
     const expired = await authorizations.expire();
     const lost = await commands.lost();
     for (const pool of await blueprints.recovered()) allocator.poke(pool);

@@ -9,6 +9,8 @@ import type { Signals } from './signals.js';
 const MOST_STEPS = 32;
 /** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
 const SLOW_TIMER_MS = 5_000;
+/** Shortest, so that what is due but can't be claimed just now is not looked for all the time. */
+const LEAST_SLEEP_MS = 20;
 
 const TABLES = ['leases', 'resources', 'operations'] as const;
 
@@ -163,7 +165,7 @@ export class Reconciler {
 
   private async sleep(ms: number, woken: Promise<void>): Promise<void> {
     if (!this.running) return;
-    const timer = setTimeout(() => this.wakeUp(), ms);
+    const timer = setTimeout(() => this.wakeUp(), Math.max(ms, LEAST_SLEEP_MS));
     await woken;
     clearTimeout(timer);
   }

@@ -23,12 +23,12 @@ export type ClaimedOperation = Operation & Claimed;
 
 export type Claimable = 'leases' | 'resources' | 'operations';
 
-/** How long a claim holds unless it is renewed, in seconds. A dead process's work comes up again after that. */
+/** How long a claim holds unless it is renewed, in seconds. A dead process's work comes up again after that, or when its death is noticed. */
 export const CLAIM_SECONDS = 15;
 
 /**
  * Work that is due, taken by one process at a time. A claim clears `due_at`: news that comes during a step sets it
- * again, and so is never lost.
+ * again, and so is never lost. Nothing is given to a process that is not believed to live (`ProcessStore`).
  */
 export class ClaimStore {
   constructor(private readonly db: Queryable) {}
@@ -143,6 +143,7 @@ function claimed(table: 'leases AS l' | 'resources AS r' | 'operations AS o'): s
   return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL
      WHERE id = ANY (ARRAY (
        SELECT id FROM ${table}
-        WHERE (due_at <= now() AND claimed_until IS NULL) OR claimed_until <= now()
+        WHERE ((due_at <= now() AND claimed_until IS NULL) OR claimed_until <= now())
+          AND EXISTS (SELECT FROM processes p WHERE p.id = $1 AND p.alive_until > now())
         ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))`;
 }

@@ -17,6 +17,11 @@ beforeAll(async () => {
     `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
      VALUES ('box', 'docker-host', 'low', 1000, 1, 'tier', 0, '{}')`,
   );
+  const processes = ['a', 'b', 'dead', 'last', 'other', 'slow', ...Array.from({ length: 20 }, (_, n) => n)];
+  await sql(
+    `INSERT INTO processes (id, alive_until) SELECT 'proc_' || name, 'infinity' FROM unnest($1::text[]) name`,
+    [processes],
+  );
 });
 afterAll(async () => {
   await db.close();
@@ -52,6 +57,14 @@ describe('claims', () => {
     } while (last.length > 0);
     expect(all.sort()).toEqual(ids(await sql('SELECT id FROM resources')).sort());
     expect(new Set(all).size).toBe(100);
+  });
+
+  it('are not given to a process that is not known to live', async () => {
+    await due(1);
+    expect(await claims.resources('proc_unknown', 5)).toEqual([]);
+    await sql(`INSERT INTO processes (id, alive_until) VALUES ('proc_lapsed', now() - interval '1 s')`);
+    expect(await claims.resources('proc_lapsed', 5)).toEqual([]);
+    expect(ids(await claims.resources('proc_a', 5))).toEqual(['res_1']);
   });
 
   it('of a process that died lapse, and its work comes up again', async () => {

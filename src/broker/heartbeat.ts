@@ -1,0 +1,67 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { PROCESS_SECONDS, type ProcessStore } from '../store/process.store.js';
+import type { Signals } from './signals.js';
+
+const BEAT_MS = (PROCESS_SECONDS * 1000) / 3;
+/** After a beat that failed, in milliseconds. */
+const AGAIN_MS = 500;
+
+export interface HeartbeatParts {
+  processes: ProcessStore;
+  signals: Signals;
+  log: Logger;
+  processId: string;
+  /** What holders get to renew after an outage, in seconds. */
+  graceSeconds: number;
+}
+
+/** Says in the database, every few seconds, that this process lives, and gives leases a grace where none did for a while. */
+export class Heartbeat {
+  private readonly stopping = new AbortController();
+  private beating: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: HeartbeatParts) {}
+
+  /** Resolves after the first beat: from then on this process may claim work. */
+  async start(): Promise<void> {
+    await this.beat();
+    this.beating = this.go();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.beating;
+    await this.parts.processes.leave(this.parts.processId).catch(() => undefined);
+  }
+
+  private async go(): Promise<void> {
+    const { signal } = this.stopping;
+    let ms = BEAT_MS;
+    for (;;) {
+      await pause(ms, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      ms = await this.beat().then(
+        () => BEAT_MS,
+        (err: unknown) => {
+          this.parts.log.warn({ err }, 'could not say that this broker lives');
+          return AGAIN_MS;
+        },
+      );
+    }
+  }
+
+  private async beat(): Promise<void> {
+    const { processes, processId, graceSeconds, signals, log } = this.parts;
+    const outage = await processes.beat(processId, graceSeconds);
+    if (!outage) return;
+    const { seconds, leases } = outage;
+    if (leases.length > 0) {
+      log.warn(
+        { seconds, leases: leases.length, graceSeconds },
+        'no broker lived for a while; leases were given a grace',
+      );
+    }
+    signals.send('events', 'due', ...leases);
+  }
+}

@@ -1,0 +1,98 @@
+import type { Database } from './database.js';
+
+/** A process is believed to live for this long after it last said so, in seconds. */
+export const PROCESS_SECONDS = 6;
+/** When nobody is believed to have lived for this long, holders could not renew: that was an outage. In seconds. */
+export const OUTAGE_SECONDS = 5;
+
+/** A time in which no broker process lived. */
+export interface Outage {
+  /** How long; null where no process was ever noted down. */
+  seconds: number | null;
+  /** Leases whose holders were given time to renew. */
+  leases: string[];
+}
+
+/**
+ * Which broker processes live, by the database's clock alone. One that it does not believe to live claims no work
+ * (`ClaimStore`), so that nothing is decided between the end of an outage and the grace for it.
+ */
+export class ProcessStore {
+  constructor(private readonly db: Database) {}
+
+  /**
+   * Says that this process lives. Where none had for longer than `OUTAGE_SECONDS`, active leases get at least
+   * `graceSeconds` to be renewed, never past the maximum of their tier.
+   */
+  async beat(id: string, graceSeconds: number): Promise<Outage | undefined> {
+    if ((await this.db.rows(STILL_ALIVE, [id])).length > 0) return undefined;
+    return this.db.transaction(async (transaction) => {
+      await transaction.rows({ text: `SELECT pg_advisory_xact_lock(hashtext('berth processes'))` });
+      const [outage] = await transaction.rows<{ seconds: number | null }>(OUTAGE);
+      await transaction.rows(ENTER, [id]);
+      if (!outage) return undefined;
+      const kept = await transaction.rows<{ lease: string }>(KEEP_LEASES, [graceSeconds]);
+      return { seconds: outage.seconds, leases: kept.map(({ lease }) => lease) };
+    });
+  }
+
+  /** Says that this process ends. */
+  async leave(id: string): Promise<void> {
+    await this.db.rows({ text: 'UPDATE processes SET alive_until = now() WHERE id = $1' }, [id]);
+  }
+
+  /** Forgets the processes that have died, and lets what they had claimed lapse. `id` looks, and must live. Returns the dead. */
+  async bury(id: string): Promise<string[]> {
+    return this.db.transaction(async (transaction) => {
+      const dead = (await transaction.rows<{ id: string }>(DEAD, [id])).map((row) => row.id);
+      if (dead.length === 0) return [];
+      for (const lapse of LAPSE) await transaction.rows(lapse, [dead]);
+      await transaction.rows({ text: 'DELETE FROM processes WHERE id = ANY ($1)' }, [dead]);
+      return dead;
+    });
+  }
+}
+
+const UNTIL = `now() + interval '${PROCESS_SECONDS} s'`;
+
+const STILL_ALIVE = {
+  name: 'process-beat',
+  text: `UPDATE processes SET alive_until = ${UNTIL} WHERE id = $1 AND alive_until > now() RETURNING id`,
+};
+
+const ENTER = {
+  text: `INSERT INTO processes (id, alive_until) VALUES ($1, ${UNTIL})
+         ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until`,
+};
+
+const OUTAGE = {
+  text: `SELECT extract(epoch FROM now() - max(alive_until))::float8 AS seconds FROM processes
+         HAVING coalesce(max(alive_until) < now() - interval '${OUTAGE_SECONDS} s', true)`,
+};
+
+const KEEP_LEASES = {
+  text: `WITH wanted AS (
+      SELECT l.id, least(now() + make_interval(secs => $1),
+                         l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS expiry
+        FROM leases l JOIN tiers t ON t.name = l.tier
+       WHERE l.state = 'active' AND l.object_kind = 'consumer' ORDER BY l.id FOR NO KEY UPDATE OF l),
+    kept AS (
+      UPDATE leases l SET expires_at = w.expiry, due_at = w.expiry FROM wanted w
+       WHERE l.id = w.id AND l.state = 'active' AND l.expires_at < w.expiry AND w.expiry > now() RETURNING l.*)
+    INSERT INTO events (kind, lease, resource, blueprint, consumer, data)
+    SELECT 'lease.extended', id, resource_id, blueprint, object_name, jsonb_build_object('reason', 'outage', 'expiresAt', expires_at)
+      FROM kept RETURNING lease`,
+};
+
+const DEAD = {
+  name: 'dead-processes',
+  text: `SELECT id FROM processes
+          WHERE alive_until < now() AND EXISTS (SELECT FROM processes WHERE id = $1 AND alive_until > now())
+            FOR UPDATE SKIP LOCKED`,
+};
+
+/** Leases before resources, and each in the order of their ids, as wherever several are locked. */
+const LAPSE = ['leases', 'resources', 'operations'].map((table) => ({
+  text: `UPDATE ${table} SET claimed_until = now() WHERE id IN (
+           SELECT id FROM ${table} WHERE claimed_until > now() AND claim = ANY ($1) ORDER BY id FOR NO KEY UPDATE)`,
+}));
