@@ -4,12 +4,15 @@ import { Foundation1763800000000 } from './migrations/1763800000000-foundation.j
 import { Turns1763820000000 } from './migrations/1763820000000-turns.js';
 import { Housekeeping1763900000000 } from './migrations/1763900000000-housekeeping.js';
 
-/** The one DataSource, for the service, the tests and the migration CLI. Migrations are named, not globbed: a stray file can't run. */
+/** Named, not globbed: a stray file can't run. */
+export const MIGRATIONS = [Foundation1763800000000, Turns1763820000000, Housekeeping1763900000000];
+
+/** The one DataSource, for the service, the tests and the migration CLI. */
 export function createDataSource(url: string): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
-    migrations: [Foundation1763800000000, Turns1763820000000, Housekeeping1763900000000],
+    migrations: MIGRATIONS,
     migrationsTransactionMode: 'each',
     applicationName: 'berth',
     extra: { max: 20 },

@@ -30,7 +30,7 @@ function brokerModule({ services }: Broker): DynamicModule {
 export interface App {
   broker: Broker;
   nest: NestFastifyApplication;
-  /** Ends requests, steps and connections, in that order. */
+  /** Ends requests, steps and connections, in that order; not ready from the beginning. Once, however often it is called. */
   close(): Promise<void>;
 }
 
@@ -61,13 +61,19 @@ export async function createApp({
     },
   );
   configureApp(nest);
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    await nest.getHttpAdapter().getInstance().drain();
+    await nest.close();
+    await broker.stop();
+    await db.close();
+  };
   return {
     broker,
     nest,
-    async close() {
-      await nest.close();
-      await broker.stop();
-      await db.close();
+    close() {
+      closed ??= close();
+      return closed;
     },
   };
 }

@@ -157,7 +157,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new IsolationService(installation, blueprints, resources, machine),
       new OperationService({ operations, consumers, events, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
-      new HealthService(db, new StatusStore(db), installation, brokerId),
+      new HealthService(new StatusStore(db), installation, brokerId),
     ],
     async start() {
       await heartbeat.start();

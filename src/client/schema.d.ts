@@ -805,7 +805,7 @@ export interface paths {
         };
         /**
          * Whether it can serve
-         * @description 503 where one of the checks fails.
+         * @description Not while the database does not answer, its migrations are not those of this broker, or the broker stops; `details.checks` says which.
          */
         get: operations["Health.ready"];
         put?: never;
@@ -4945,12 +4945,13 @@ export interface operations {
                     "application/json": components["schemas"]["Readiness"];
                 };
             };
+            /** @description `unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Readiness"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -1,12 +1,11 @@
-import { Controller, Get, Header, Res } from '@nestjs/common';
+import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
 import { HealthService } from '../broker/health.service.js';
 import type { Principal } from '../domain/consumer.js';
 import { Anyone, Local, Open } from './access.js';
 import { Describe } from './describe.js';
 import { Liveness, Readiness, WhoAmI } from './health.dto.js';
-import { By } from './request.js';
+import { By, Stopping } from './request.js';
 
 @ApiTags('Service')
 @Controller()
@@ -24,13 +23,14 @@ export class HealthController {
   @Open()
   @Describe({
     summary: 'Whether it can serve',
-    description: '503 where one of the checks fails.',
-    answers: { 200: Readiness, 503: Readiness },
+    description:
+      'Not while the database does not answer, its migrations are not those of this broker, or the broker stops; ' +
+      '`details.checks` says which.',
+    answers: { 200: Readiness },
+    faults: ['unavailable'],
   })
-  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
-    const readiness = await this.health.ready();
-    reply.status(readiness.ready ? 200 : 503);
-    return readiness;
+  async ready(@Stopping() stopping: boolean): Promise<Readiness> {
+    return { ready: true, checks: await this.health.ready({ stopping }) };
   }
 
   @Get('metrics')

@@ -1,9 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PROBLEM_TYPE, toProblem } from './problem.js';
-
-/** A restart of PostgreSQL takes about as long; a caller that comes too early is told again. */
-const RETRY_AFTER_SECONDS = 1;
+import { PROBLEM_TYPE, RETRY_AFTER_SECONDS, toProblem } from './problem.js';
 
 /** Answers every error as problem+json, and logs those that are the broker's own. */
 @Catch()

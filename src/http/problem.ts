@@ -4,6 +4,9 @@ import { BrokerError, ERROR_STATUS, type ErrorCode, type FieldFault } from '../d
 
 export const PROBLEM_TYPE = 'application/problem+json';
 
+/** A restart of PostgreSQL takes about as long; a caller that comes too early is told again. */
+export const RETRY_AFTER_SECONDS = 1;
+
 /** One line for each code, the same whatever happened. */
 export const TITLES: Record<ErrorCode, string> = {
   malformed: 'The request is malformed',

@@ -49,6 +49,9 @@ export const Gone = createParamDecorator((_: unknown, context: ExecutionContext)
   return gone.signal;
 });
 
+/** Whether the broker stops. */
+export const Stopping = fromRequest(({ server }) => server.stopping.aborted);
+
 /** A name in the path. One that can't be a name is a fault of the request, not something missing. */
 export const Name = () =>
   Param('name', {

@@ -4,13 +4,15 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BrokerError } from '../domain/errors.js';
 import { serveDocs } from './docs.js';
 import { takeJson } from './json-body.js';
-import { PROBLEM_TYPE, toProblem } from './problem.js';
+import { PROBLEM_TYPE, RETRY_AFTER_SECONDS, toProblem } from './problem.js';
 import { takeRawBodies } from './raw-body.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Aborts when the server begins to close, so that held requests and streams end instead of holding it up. */
     stopping: AbortSignal;
+    /** Refuses what comes from now on, ends held requests and waits for the others. Health and metrics still answer. */
+    drain(): Promise<void>;
   }
 }
 
@@ -33,17 +35,27 @@ export function httpAdapter(): FastifyAdapter {
 /** What the service and its tests share, before `app.listen` or `app.init`. */
 export function configureApp(app: NestFastifyApplication): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  endHeldRequests(server);
+  drainRequests(server);
   setSecurityHeaders(server);
   takeJson(server);
   takeRawBodies(server);
   serveDocs(app);
 }
 
-function endHeldRequests(server: FastifyInstance): void {
+/** Before the server closes it says that it stops, to whoever asks for its health: a closed port says nothing. */
+function drainRequests(server: FastifyInstance): void {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // as many as there are held requests
+  const underWay = new Set<unknown>();
+  let drained: () => void = () => undefined;
   server.decorate('stopping', stopping.signal);
+  server.decorate('drain', async () => {
+    stopping.abort();
+    await new Promise<void>((resolve) => {
+      drained = resolve;
+      if (underWay.size === 0) resolve();
+    });
+  });
   server.addHook('preClose', async () => stopping.abort());
   // A connection that stays open after its answer, for another request, would hold the close up until it times out.
   server.addHook('onSend', async (_request, reply) => {
@@ -52,7 +64,25 @@ function endHeldRequests(server: FastifyInstance): void {
   server.addHook('onResponse', async () => {
     if (stopping.signal.aborted) setImmediate(() => server.server.closeIdleConnections());
   });
+  server.addHook('onRequest', async (request, reply) => {
+    if (ALWAYS_ANSWERED.includes(request.routeOptions.url ?? '')) return;
+    if (stopping.signal.aborted) {
+      const problem = toProblem(new BrokerError('unavailable', 'The broker is stopping.'), request.url);
+      return reply
+        .status(problem.status)
+        .type(PROBLEM_TYPE)
+        .header('retry-after', RETRY_AFTER_SECONDS)
+        .send(JSON.stringify(problem));
+    }
+    underWay.add(request);
+    reply.raw.once('close', () => {
+      underWay.delete(request);
+      if (underWay.size === 0) drained();
+    });
+  });
 }
+
+const ALWAYS_ANSWERED = ['/healthz', '/readyz', '/metrics'];
 
 /** The strictest for an API; pages set their own policy of content. */
 function setSecurityHeaders(server: FastifyInstance): void {

@@ -1,3 +1,4 @@
+import { MIGRATIONS } from '../../ormconfig.js';
 import { one, type Queryable } from './database.js';
 
 type Counted<L extends string> = Record<L, string> & { count: number };
@@ -24,5 +25,19 @@ export class StatusStore {
             SELECT blueprint, state, hygiene, count(*) FROM resources WHERE state <> 'destroyed' GROUP BY 1, 2, 3) r) AS resources`,
       }),
     );
+  }
+
+  /** Migrations that this code has and the database has not, and the other way round. */
+  async migrations(): Promise<{ missing: string[]; unknown: string[] }> {
+    const rows = await this.db.rows<{ name: string }>({
+      name: 'migrations',
+      text: 'SELECT name FROM migrations ORDER BY timestamp',
+    });
+    const applied = rows.map(({ name }) => name);
+    const known = MIGRATIONS.map(({ name }) => name);
+    return {
+      missing: known.filter((name) => !applied.includes(name)),
+      unknown: applied.filter((name) => !known.includes(name)),
+    };
   }
 }
