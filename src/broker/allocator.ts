@@ -7,6 +7,7 @@ import { TURN_SIZE, type TurnStore } from '../store/turn.store.js';
 import { TurnConflict } from '../store/turn-decisions.js';
 import type { Drivers } from './drivers.js';
 import { newId } from './ids.js';
+import type { TurnFacts } from './metrics.js';
 import type { Signals } from './signals.js';
 
 /** How often a turn is taken anew where others took what it had seen, before it is given up as a fault. */
@@ -40,6 +41,7 @@ export class Allocator {
     private readonly drivers: Drivers,
     private readonly signals: Signals,
     private readonly log: Logger,
+    private readonly onTurn: (turn: TurnFacts) => void = () => undefined,
   ) {}
 
   /**
@@ -93,15 +95,20 @@ export class Allocator {
 
   /** Returns where the next one begins. */
   private async turn({ pool, from }: Line, requests: Request[], changed: boolean): Promise<number | null> {
+    const since = performance.now();
+    const told = (leases?: number) =>
+      this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const leases = requests.map(({ lease }) => lease);
       const { decisions, due, next } = await this.take(pool, leases, { from, changed });
+      told(decisions.length);
       const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
       const moved = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
       this.signals.send('events', ...(due ? ['due'] : []), ...moved);
       return next;
     } catch (error) {
+      told();
       for (const { reject } of requests) reject(error);
       if (requests.length === 0)
         this.log.warn({ err: error, pool }, 'a turn failed; the next one follows with the slow timer');

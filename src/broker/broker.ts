@@ -41,6 +41,7 @@ import { IsolationService } from './isolation.service.js';
 import { LeaseService } from './lease.service.js';
 import { LeaseSteps } from './lease-steps.js';
 import { readManifests } from './manifests.js';
+import { Metrics } from './metrics.js';
 import { OperationService } from './operation.service.js';
 import { OperationSteps } from './operation-steps.js';
 import { Reconciler } from './reconciler.js';
@@ -95,7 +96,10 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const notifications = new Notifications(db.url, processId, (topics) => signals.receive(topics));
   signals.forwardTo((topics) => notifications.send(topics));
 
-  const allocator = new Allocator(new TurnStore(db), drivers, signals, log);
+  const status = new StatusStore(db);
+  const metrics = new Metrics({ status, notifications: () => notifications.counts });
+  drivers.observe((call) => metrics.driverCall(call));
+  const allocator = new Allocator(new TurnStore(db), drivers, signals, log, (turn) => metrics.turn(turn));
   const steps = { claims, leases, resources, views, allocator, signals, log, processId };
   const leaseSteps = new LeaseSteps(steps);
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
@@ -105,6 +109,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const reconciler = new Reconciler({
     claims,
     signals,
+    metrics,
     log,
     processId,
     leaseSteps,
@@ -124,6 +129,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     },
     allocator,
     signals,
+    metrics,
     log,
     processId,
   });
@@ -157,7 +163,8 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new IsolationService(installation, blueprints, resources, machine),
       new OperationService({ operations, consumers, events, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
-      new HealthService(new StatusStore(db), installation, brokerId),
+      new HealthService(status, installation, brokerId),
+      metrics,
     ],
     async start() {
       await heartbeat.start();

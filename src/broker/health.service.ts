@@ -1,5 +1,4 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { BrokerError } from '../domain/errors.js';
 import type { IsolationPolicy } from '../domain/isolation.js';
 import type { InstallationStore } from '../store/installation.store.js';
@@ -17,42 +16,13 @@ export interface Check {
   detail?: string;
 }
 
-/** Whether the broker can do its job, and how it fares in numbers. */
+/** What the broker is, and whether it can do its job. */
 export class HealthService {
-  private readonly registry = new Registry();
-
   constructor(
     private readonly status: StatusStore,
     private readonly installation: InstallationStore,
     private readonly broker: string,
-  ) {
-    collectDefaultMetrics({ register: this.registry });
-    const leases = new Gauge({
-      name: 'berth_leases',
-      help: 'Leases not yet destroyed',
-      labelNames: ['tier', 'type', 'state'],
-      registers: [this.registry],
-    });
-    const waiting = new Gauge({
-      name: 'berth_leases_waiting',
-      help: 'Leases that wait, by reason',
-      labelNames: ['reason'],
-      registers: [this.registry],
-    });
-    new Gauge({
-      name: 'berth_resources',
-      help: 'Resources not yet destroyed',
-      labelNames: ['blueprint', 'state', 'hygiene'],
-      registers: [this.registry],
-      async collect() {
-        const counts = await status.counts();
-        for (const gauge of [leases, waiting, this]) gauge.reset();
-        for (const { count, ...labels } of counts.leases) leases.set(labels, count);
-        for (const { count, ...labels } of counts.waiting) waiting.set(labels, count);
-        for (const { count, ...labels } of counts.resources) this.set(labels, count);
-      },
-    });
-  }
+  ) {}
 
   /**
    * What a broker that can serve has checked.
@@ -70,11 +40,6 @@ export class HealthService {
   /** What this is. */
   async info(): Promise<{ version: string; broker: string; isolation: IsolationPolicy }> {
     return { version: VERSION, broker: this.broker, isolation: (await this.installation.isolation()).policy };
-  }
-
-  /** Prometheus' text format. */
-  metrics(): Promise<string> {
-    return this.registry.metrics();
   }
 
   private async database(): Promise<Check[]> {

@@ -6,6 +6,7 @@ import type { CommandStore } from '../store/command.store.js';
 import type { ProcessStore } from '../store/process.store.js';
 import { PRUNABLE, PRUNE_ROWS, type Retention, type RetentionStore } from '../store/retention.store.js';
 import type { Allocator } from './allocator.js';
+import type { Metrics } from './metrics.js';
 import type { Signals } from './signals.js';
 
 /** How often it is looked for what has lapsed, in milliseconds: so late it can be noticed, at most. */
@@ -26,6 +27,7 @@ export interface HousekeepingParts {
   retention: Retention;
   allocator: Allocator;
   signals: Signals;
+  metrics: Metrics;
   log: Logger;
   processId: string;
 }
@@ -90,13 +92,15 @@ export class Housekeeping {
 
   /** Table after table, and again while one had a full batch: what refers to a row goes before it. */
   private async prune(): Promise<void> {
-    const { pruning, retention } = this.parts;
+    const { pruning, retention, metrics } = this.parts;
     let more = true;
     while (more) {
       more = false;
       for (const table of PRUNABLE) {
         if (this.stopping.signal.aborted) return;
-        more = (await pruning.prune(table, retention)) === PRUNE_ROWS || more;
+        const rows = await pruning.prune(table, retention);
+        metrics.prunedRows(table, rows);
+        more ||= rows === PRUNE_ROWS;
       }
       if (more) await this.pause(BREATH_MS);
     }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { CLAIM_SECONDS, type Claimable, type ClaimStore } from '../store/claim.store.js';
 import type { LeaseSteps } from './lease-steps.js';
+import type { Metrics } from './metrics.js';
 import type { OperationSteps } from './operation-steps.js';
 import type { ResourceSteps } from './resource-steps.js';
 import type { Signals } from './signals.js';
@@ -31,6 +32,7 @@ export interface ReconcilerParts {
   resourceSteps: ResourceSteps;
   operationSteps: OperationSteps;
   signals: Signals;
+  metrics: Metrics;
   log: Logger;
   /** Claims carry this process's id. */
   processId: string;
@@ -116,13 +118,16 @@ export class Reconciler {
       earlier.again = true;
       return;
     }
-    const { log, claims, processId, signals } = this.parts;
+    const { log, claims, processId, signals, metrics } = this.parts;
     const abort = new AbortController();
     const stopListening = signals.on(`over ${id}`, () => abort.abort());
     const step: Step = { table, abort, again: false, done: Promise.resolve() };
     this.steps.set(id, step);
+    const ended = metrics.step(SUBJECT[table]);
     step.done = take(abort.signal)
+      .then(() => ended(true))
       .catch(async (error: unknown) => {
+        ended(false);
         log.warn({ err: error, [SUBJECT[table]]: id }, 'a step failed and is tried again');
         await claims.retry(table, id, processId).catch(() => {
           this.isUnsure = true;

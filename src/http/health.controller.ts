@@ -1,6 +1,7 @@
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { HealthService } from '../broker/health.service.js';
+import { Metrics } from '../broker/metrics.js';
 import type { Principal } from '../domain/consumer.js';
 import { Anyone, Local, Open } from './access.js';
 import { Describe } from './describe.js';
@@ -10,7 +11,10 @@ import { By, Stopping } from './request.js';
 @ApiTags('Service')
 @Controller()
 export class HealthController {
-  constructor(private readonly health: HealthService) {}
+  constructor(
+    private readonly health: HealthService,
+    private readonly measured: Metrics,
+  ) {}
 
   @Get('healthz')
   @Open()
@@ -42,7 +46,7 @@ export class HealthController {
     answers: { 200: { 'text/plain': 'text' } },
   })
   metrics(): Promise<string> {
-    return this.health.metrics();
+    return this.measured.text();
   }
 
   @Get('v1/whoami')

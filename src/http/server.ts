@@ -1,8 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Metrics } from '../broker/metrics.js';
 import { BrokerError } from '../domain/errors.js';
 import { serveDocs } from './docs.js';
+import { wantsEventStream } from './event-stream.js';
 import { takeJson } from './json-body.js';
 import { PROBLEM_TYPE, RETRY_AFTER_SECONDS, toProblem } from './problem.js';
 import { takeRawBodies } from './raw-body.js';
@@ -35,11 +37,32 @@ export function httpAdapter(): FastifyAdapter {
 /** What the service and its tests share, before `app.listen` or `app.init`. */
 export function configureApp(app: NestFastifyApplication): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  measureRequests(server, app.get(Metrics, { strict: false }));
   drainRequests(server);
   setSecurityHeaders(server);
   takeJson(server);
   takeRawBodies(server);
   serveDocs(app);
+}
+
+function measureRequests(server: FastifyInstance, metrics: Metrics): void {
+  server.addHook('onRequest', async (request, reply) => {
+    const since = performance.now();
+    reply.raw.once('close', () => {
+      metrics.request({
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.raw.writableFinished ? reply.statusCode : 'aborted',
+        held: isHeld(request),
+        seconds: (performance.now() - since) / 1000,
+      });
+    });
+  });
+}
+
+function isHeld({ headers, query }: FastifyRequest): boolean {
+  const waits = headers.prefer !== undefined || (query as { wait?: unknown } | undefined)?.wait !== undefined;
+  return waits || wantsEventStream(headers.accept);
 }
 
 /** Before the server closes it says that it stops, to whoever asks for its health: a closed port says nothing. */

@@ -11,6 +11,8 @@ const RECONNECT_MS = 500;
  * gathered, because a NOTIFY inside a transaction takes a lock of the whole server.
  */
 export class Notifications {
+  /** Messages, and times that the connection was lost. */
+  readonly counts = { sent: 0, received: 0, reconnects: 0 };
   private client: pg.Client | undefined;
   private pending = new Set<string>();
   private sending = false;
@@ -29,7 +31,9 @@ export class Notifications {
     client.on('end', () => this.lost(client));
     client.on('notification', ({ payload }) => {
       const [sender, ...topics] = (payload ?? '').split(' ');
-      if (sender !== this.sender) this.receive(topics);
+      if (sender === this.sender) return;
+      this.counts.received += 1;
+      this.receive(topics);
     });
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
@@ -64,6 +68,7 @@ export class Notifications {
           text: 'SELECT pg_notify($1, $2)',
           values: [CHANNEL, payload],
         });
+        this.counts.sent += 1;
       }
     } catch {
       this.pending.clear();
@@ -74,6 +79,7 @@ export class Notifications {
 
   private lost(client: pg.Client): void {
     if (this.client !== client && this.client !== undefined) return;
+    if (this.client && !this.stopped) this.counts.reconnects += 1;
     this.client = undefined;
     clearTimeout(this.reconnect);
     if (this.stopped) return;

@@ -5,26 +5,22 @@ type Counted<L extends string> = Record<L, string> & { count: number };
 
 export interface Counts {
   leases: Counted<'tier' | 'type' | 'state'>[];
-  waiting: Counted<'reason'>[];
-  resources: Counted<'blueprint' | 'state' | 'hygiene'>[];
+  waiting: Counted<'tier' | 'type' | 'reason'>[];
+  /** Of the lease that has waited longest in each pool where any waits. */
+  oldest: { tier: string; type: string; seconds: number }[];
+  resources: Counted<'blueprint' | 'tier' | 'state' | 'hygiene'>[];
+  blueprints: { name: string; tier: string; limit: number; warm: number; failures: number }[];
+  /** Broker processes that live. */
+  processes: number;
 }
 
 /** What there is, in numbers. */
 export class StatusStore {
   constructor(private readonly db: Queryable) {}
 
+  /** Reads the live rows only, by indexes that hold no others: as cheap beside a million that are over. */
   async counts(): Promise<Counts> {
-    return one(
-      await this.db.rows<Counts>({
-        text: `SELECT
-          (SELECT coalesce(jsonb_agg(l), '[]') FROM (
-            SELECT tier, type, state, count(*) FROM leases WHERE state <> 'destroyed' GROUP BY 1, 2, 3) l) AS leases,
-          (SELECT coalesce(jsonb_agg(w), '[]') FROM (
-            SELECT waiting AS reason, count(*) FROM leases WHERE waiting IS NOT NULL GROUP BY 1) w) AS waiting,
-          (SELECT coalesce(jsonb_agg(r), '[]') FROM (
-            SELECT blueprint, state, hygiene, count(*) FROM resources WHERE state <> 'destroyed' GROUP BY 1, 2, 3) r) AS resources`,
-      }),
-    );
+    return one(await this.db.rows<Counts>({ name: 'counts', text: COUNTS }));
   }
 
   /** Migrations that this code has and the database has not, and the other way round. */
@@ -41,3 +37,23 @@ export class StatusStore {
     };
   }
 }
+
+/** Exported for its plan to be looked at. */
+export const COUNTS = `WITH live AS (
+    SELECT tier, type, state, waiting, created_at FROM leases WHERE state = 'pending'
+    UNION ALL
+    SELECT tier, type, state, waiting, created_at FROM leases
+     WHERE state <> 'destroyed' AND state <> 'pending' AND resource_id IS NOT NULL)
+  SELECT
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT tier, type, state, count(*) FROM live GROUP BY 1, 2, 3) c) AS leases,
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT tier, type, waiting AS reason, count(*) FROM live WHERE waiting IS NOT NULL GROUP BY 1, 2, 3) c) AS waiting,
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT tier, type, extract(epoch FROM now() - min(created_at)) AS seconds
+        FROM live WHERE waiting IS NOT NULL GROUP BY 1, 2) c) AS oldest,
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT blueprint, tier, state, hygiene, count(*) FROM resources WHERE state <> 'destroyed' GROUP BY 1, 2, 3, 4) c) AS resources,
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT name, tier, max_resources AS limit, warm, failures FROM blueprints) c) AS blueprints,
+    (SELECT count(*) FROM processes WHERE alive_until > now()) AS processes`;

@@ -55,6 +55,7 @@ describe('readiness', () => {
     );
     expect(await get('/readyz')).toEqual(notReady('database', /database does not answer/));
     expect(await get('/healthz')).toMatchObject({ status: 200 });
+    expect(await (await fetch(`${app.url}/metrics`)).text()).toMatch(/^berth_database_up 0$/m);
     await onServer((name) => `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
     await until(
       () => get('/readyz'),
