@@ -60,7 +60,7 @@ export async function createApp({
       logger: new PinoLogger(log),
     },
   );
-  configureApp(nest);
+  configureApp(nest, log);
   let closed: Promise<void> | undefined;
   const close = async () => {
     await nest.getHttpAdapter().getInstance().drain();

@@ -188,7 +188,9 @@ export class CommandService {
     if (ids.length === 0) return;
     await this.parts.commands
       .alive(ids)
-      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'could not say that commands run'));
+      .catch((error: unknown) =>
+        this.parts.log.warn({ err: error, commands: ids }, 'could not say that commands run'),
+      );
   }
 }
 

@@ -58,7 +58,7 @@ export class Heartbeat {
     const { seconds, leases } = outage;
     if (leases.length > 0) {
       log.warn(
-        { seconds, leases: leases.length, graceSeconds },
+        { seconds, extended: leases.length, graceSeconds },
         'no broker lived for a while; leases were given a grace',
       );
     }

@@ -60,7 +60,7 @@ export class LeaseSteps {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('leases', lease.id, processId);
       if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
-      log.warn({ err: error, lease: lease.id }, 'a lease could not be activated');
+      log.warn({ err: error, lease: lease.id, resource: lease.resourceId }, 'a lease could not be activated');
       if (error instanceof GivenUp)
         await resources.retire([lease.resourceId as string], 'broken', error.message, null);
       const detail = { code: error.code, message: error.message, ...error.details };

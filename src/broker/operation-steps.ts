@@ -91,7 +91,7 @@ export class OperationSteps {
       if (!(error instanceof DriverError)) throw error;
       if (either.aborted) return claims.giveBack('operations', operation.id, processId);
       if (error.temporary && operation.attempts + 1 < MOST_TRIES) throw error;
-      log.warn({ err: error, operation: operation.id }, 'a change could not be landed');
+      log.warn({ err: error, operation: operation.id, lease: lease.id }, 'a change could not be landed');
       const { code, message, details } = error;
       await this.save(operation, 'failed', { reason: code, message, ...details });
     } finally {

@@ -124,6 +124,7 @@ export class Reconciler {
     const step: Step = { table, abort, again: false, done: Promise.resolve() };
     this.steps.set(id, step);
     const ended = metrics.step(SUBJECT[table]);
+    log.debug({ [SUBJECT[table]]: id }, 'a step is taken');
     step.done = take(abort.signal)
       .then(() => ended(true))
       .catch(async (error: unknown) => {

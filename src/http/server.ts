@@ -1,13 +1,14 @@
 import { setMaxListeners } from 'node:events';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import { Metrics } from '../broker/metrics.js';
 import { BrokerError } from '../domain/errors.js';
 import { serveDocs } from './docs.js';
-import { wantsEventStream } from './event-stream.js';
 import { takeJson } from './json-body.js';
 import { PROBLEM_TYPE, RETRY_AFTER_SECONDS, toProblem } from './problem.js';
 import { takeRawBodies } from './raw-body.js';
+import { followRequests, REQUEST_ID, requestId } from './requests.js';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,6 +22,7 @@ declare module 'fastify' {
 /** What `NestFactory.create` is given, together with `bodyParser: false`. */
 export function httpAdapter(): FastifyAdapter {
   return new FastifyAdapter({
+    genReqId: requestId,
     bodyLimit: 1024 * 1024,
     routerOptions: { maxParamLength: 4096 },
     forceCloseConnections: 'idle',
@@ -29,40 +31,21 @@ export function httpAdapter(): FastifyAdapter {
     // What the router can't read, such as a path with a broken escape, comes before any filter.
     frameworkErrors: (_error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const problem = toProblem(new BrokerError('malformed', 'The address can not be read.'), request.url);
+      reply.header(REQUEST_ID, request.id);
       reply.status(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
     },
   });
 }
 
 /** What the service and its tests share, before `app.listen` or `app.init`. */
-export function configureApp(app: NestFastifyApplication): void {
+export function configureApp(app: NestFastifyApplication, log: Logger): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
-  measureRequests(server, app.get(Metrics, { strict: false }));
+  followRequests(server, log, app.get(Metrics, { strict: false }));
   drainRequests(server);
   setSecurityHeaders(server);
   takeJson(server);
   takeRawBodies(server);
   serveDocs(app);
-}
-
-function measureRequests(server: FastifyInstance, metrics: Metrics): void {
-  server.addHook('onRequest', async (request, reply) => {
-    const since = performance.now();
-    reply.raw.once('close', () => {
-      metrics.request({
-        method: request.method,
-        route: request.routeOptions.url ?? 'none',
-        status: reply.raw.writableFinished ? reply.statusCode : 'aborted',
-        held: isHeld(request),
-        seconds: (performance.now() - since) / 1000,
-      });
-    });
-  });
-}
-
-function isHeld({ headers, query }: FastifyRequest): boolean {
-  const waits = headers.prefer !== undefined || (query as { wait?: unknown } | undefined)?.wait !== undefined;
-  return waits || wantsEventStream(headers.accept);
 }
 
 /** Before the server closes it says that it stops, to whoever asks for its health: a closed port says nothing. */

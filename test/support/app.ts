@@ -21,6 +21,8 @@ export interface TestAppOptions {
   /** The real drivers in place of the fake ones. */
   real?: boolean;
   env?: Record<string, string>;
+  /** Takes the lines of the log, as JSON; absent: standard output, which `env` has to ask for. */
+  log?: (line: string) => void;
 }
 
 export interface TestApp {
@@ -41,6 +43,7 @@ export async function startTestApp({
   script,
   real = false,
   env = {},
+  log: write,
 }: TestAppOptions = {}): Promise<TestApp> {
   const database = databaseUrl === undefined ? await createTestDatabase() : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
@@ -57,7 +60,7 @@ export async function startTestApp({
     (Object.keys(PROVIDES) as DriverType[]).map((type) => [type, new FakeDriver(type, script)]),
   );
   const url = databaseUrl ?? (database as { url: string }).url;
-  const log = pino({ level: config.logLevel });
+  const log = pino({ level: config.logLevel }, write ? { write } : pino.destination(1));
   const drivers = real ? undefined : () => new Drivers([...fakes.values()]);
   const app = await createApp({ config, databaseUrl: url, log, drivers });
   await app.broker.start();
