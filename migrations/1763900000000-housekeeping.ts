@@ -2,7 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * What pruning needs: rows found by their age, and what refers to them found without reading whole tables, also by the
- * foreign keys' own checks. And which processes live, so that an outage is known for one.
+ * foreign keys' own checks. And which processes live, so that an outage is
+ * known for one; and which token is the variable's.
  */
 export class Housekeeping1763900000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -21,6 +22,13 @@ export class Housekeeping1763900000000 implements MigrationInterface {
         started_at    timestamptz NOT NULL DEFAULT now(),
         alive_until   timestamptz NOT NULL
       );
+
+      -- The token that BERTH_ADMIN_TOKEN holds is valid as long as it does. Those that came so far from there, or from the
+      -- data directory, are the ones that nobody created by the API; a start tells the latter apart.
+      ALTER TABLE tokens ADD COLUMN from_environment boolean NOT NULL DEFAULT false;
+      UPDATE tokens SET from_environment = true
+       WHERE kind = 'person' AND name = 'admin'
+         AND NOT EXISTS (SELECT FROM events WHERE kind = 'token.created' AND data ->> 'id' = tokens.id);
 
       -- The newest event that was pruned: whoever goes on from an older one has missed something, and is told so.
       ALTER TABLE installation ADD COLUMN pruned_xid xid8, ADD COLUMN pruned_seq bigint;

@@ -169,7 +169,9 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     async start() {
       await heartbeat.start();
       await notifications.start();
-      await identities.welcomeAdmin(config.adminToken);
+      await identities.welcomeAdmin(config.adminToken, {
+        fromEnvironment: config.adminTokenFile === undefined,
+      });
       const manifests = await readManifests(config.blueprintsDir);
       if (isolationOverride && !manifests.some(({ kind }) => kind === 'Policy')) {
         manifests.push({ kind: 'Policy', name: 'policy', spec: { isolation: isolationOverride } });

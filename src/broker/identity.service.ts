@@ -24,11 +24,14 @@ export class IdentityService {
     return principal;
   }
 
-  /** Makes the first admin and lets this token be theirs, at each start. */
-  async welcomeAdmin(token: string): Promise<void> {
+  /**
+   * Makes the first admin and lets this token be theirs, at each start. What an earlier start took from the environment
+   * is no longer valid.
+   */
+  async welcomeAdmin(token: string, { fromEnvironment }: { fromEnvironment: boolean }): Promise<void> {
     if (!(await this.identities.person(FIRST_ADMIN)))
       await this.identities.putPerson(FIRST_ADMIN, [{ role: 'admin' }]);
-    await this.identities.addToken(newId('tok'), { kind: 'person', name: FIRST_ADMIN }, tokenHash(token));
+    await this.identities.setInitialToken(newId('tok'), FIRST_ADMIN, tokenHash(token), fromEnvironment);
   }
 
   async putPerson(name: string, roles: Role[], by: Principal): Promise<{ created: boolean; person: Person }> {

@@ -102,6 +102,27 @@ export class IdentityStore {
     );
   }
 
+  /**
+   * Lets this token be the person's, at a start. It replaces the one that came from the environment at an earlier start;
+   * one that is there already stays as it is, also revoked, and is the environment's only if it always was.
+   */
+  async setInitialToken(id: string, name: string, hash: Buffer, fromEnvironment: boolean): Promise<void> {
+    await this.db.rows(
+      {
+        text: `WITH replaced AS (
+            DELETE FROM tokens WHERE from_environment AND revoked_at IS NULL AND hash <> $3 RETURNING id, kind, name),
+          logged AS (
+            INSERT INTO events (kind, data)
+            SELECT 'token.revoked', jsonb_build_object('id', id, 'owner', jsonb_build_object('kind', kind, 'name', name),
+                                                       'reason', 'BERTH_ADMIN_TOKEN has changed')
+              FROM replaced)
+          INSERT INTO tokens (id, kind, name, hash, from_environment) VALUES ($1, 'person', $2, $3, $4)
+          ON CONFLICT (hash) DO UPDATE SET from_environment = tokens.from_environment AND EXCLUDED.from_environment`,
+      },
+      [id, name, hash, fromEnvironment],
+    );
+  }
+
   tokens({ kind, name }: TokenOwner): Promise<TokenRow[]> {
     return this.db.rows(
       {

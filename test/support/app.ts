@@ -20,7 +20,7 @@ export interface TestAppOptions {
   script?: (call: FakeCall) => Promise<void> | void;
   /** The real drivers in place of the fake ones. */
   real?: boolean;
-  env?: Record<string, string>;
+  env?: Record<string, string | undefined>;
   /** Takes the lines of the log, as JSON; absent: standard output, which `env` has to ask for. */
   log?: (line: string) => void;
 }
