@@ -21,6 +21,7 @@ import { ProcessStore } from '../store/process.store.js';
 import { ResourceStore } from '../store/resource.store.js';
 import { RetentionStore } from '../store/retention.store.js';
 import { StatusStore } from '../store/status.store.js';
+import { SweepStore } from '../store/sweep.store.js';
 import { TurnStore } from '../store/turn.store.js';
 import { Allocator } from './allocator.js';
 import { AuthorizationService } from './authorization.service.js';
@@ -40,6 +41,7 @@ import { newId } from './ids.js';
 import { IsolationService } from './isolation.service.js';
 import { LeaseService } from './lease.service.js';
 import { LeaseSteps } from './lease-steps.js';
+import { Losses } from './losses.js';
 import { readManifests } from './manifests.js';
 import { Metrics } from './metrics.js';
 import { OperationService } from './operation.service.js';
@@ -49,6 +51,9 @@ import { ResourceService } from './resource.service.js';
 import { ResourceSteps } from './resource-steps.js';
 import { Secrets } from './secrets.js';
 import { Signals } from './signals.js';
+import { Sweep } from './sweep.js';
+import { SweepService } from './sweep.service.js';
+import { SweepSteps } from './sweep-steps.js';
 import { Views } from './views.js';
 
 export interface BrokerParts {
@@ -88,6 +93,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const events = new EventStore(db);
   const leases = new LeaseStore(db);
   const resources = new ResourceStore(db);
+  const sweeps = new SweepStore(db);
 
   const secrets = new Secrets(config.secretKey);
   const drivers = makeDrivers(new Credentials(new CredentialStore(db), secrets));
@@ -100,12 +106,15 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const metrics = new Metrics({ status, notifications: () => notifications.counts });
   drivers.observe((call) => metrics.driverCall(call));
   const allocator = new Allocator(new TurnStore(db), drivers, signals, log, (turn) => metrics.turn(turn));
-  const steps = { claims, leases, resources, views, allocator, signals, log, processId };
+  const losses = new Losses(resources, leases, allocator, signals);
+  const steps = { claims, leases, resources, views, allocator, losses, signals, log, processId };
   const leaseSteps = new LeaseSteps(steps);
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
   const leaseService = new LeaseService(leases, consumers, installation, allocator, signals);
   const operations = new OperationStore(db);
   const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
+  const sweep = new Sweep(brokerId, drivers, sweeps);
+  const sweepSteps = new SweepSteps({ ...steps, blueprints, sweeps, sweep });
   const reconciler = new Reconciler({
     claims,
     signals,
@@ -115,6 +124,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     leaseSteps,
     resourceSteps,
     operationSteps,
+    sweepSteps,
   });
   const housekeeping = new Housekeeping({
     authorizations,
@@ -158,9 +168,10 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new CatalogueService(db, allocator, signals),
       leaseService,
       new FileService(leases, views),
-      new ResourceService(resources, leases, events, allocator, signals),
+      new ResourceService(resources, losses, events, allocator, signals),
       new EventService(events, signals),
       new IsolationService(installation, blueprints, resources, machine),
+      new SweepService(db, blueprints, sweeps, sweep, signals),
       new OperationService({ operations, consumers, events, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
       new HealthService(status, installation, brokerId),

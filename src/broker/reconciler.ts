@@ -5,6 +5,7 @@ import type { Metrics } from './metrics.js';
 import type { OperationSteps } from './operation-steps.js';
 import type { ResourceSteps } from './resource-steps.js';
 import type { Signals } from './signals.js';
+import type { SweepSteps } from './sweep-steps.js';
 
 /** Steps that run at a time of each kind of subject: slow builds do not hold up releases. Most of them wait for an engine or a host. */
 const MOST_STEPS = 32;
@@ -13,10 +14,11 @@ const SLOW_TIMER_MS = 5_000;
 /** Shortest, so that what is due but can't be claimed just now is not looked for all the time. */
 const LEAST_SLEEP_MS = 20;
 
-const TABLES = ['leases', 'resources', 'operations'] as const;
+/** Kinds of subjects that have steps. */
+const KINDS = ['leases', 'resources', 'operations', 'sweeps'] as const;
 
 /** What the log calls them. */
-const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation' } as const;
+const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation', sweeps: 'sweep' } as const;
 
 interface Step {
   table: Claimable;
@@ -31,6 +33,7 @@ export interface ReconcilerParts {
   leaseSteps: LeaseSteps;
   resourceSteps: ResourceSteps;
   operationSteps: OperationSteps;
+  sweepSteps: SweepSteps;
   signals: Signals;
   metrics: Metrics;
   log: Logger;
@@ -92,7 +95,7 @@ export class Reconciler {
 
   /** Takes what is due, as far as there is room for more steps, and starts on it. */
   private async claim(): Promise<number> {
-    const { claims, leaseSteps, resourceSteps, operationSteps, processId } = this.parts;
+    const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId } = this.parts;
     const leases = await claims.leases(processId, this.roomFor('leases'));
     for (const lease of leases) this.begin('leases', lease.id, (signal) => leaseSteps.take(lease, signal));
     const resources = await claims.resources(processId, this.roomFor('resources'));
@@ -101,7 +104,9 @@ export class Reconciler {
     const operations = await claims.operations(processId, this.roomFor('operations'));
     for (const operation of operations)
       this.begin('operations', operation.id, (signal) => operationSteps.take(operation, signal));
-    return leases.length + resources.length + operations.length;
+    const sweeps = await claims.sweeps(processId, this.roomFor('sweeps'));
+    for (const sweep of sweeps) this.begin('sweeps', sweep.id, (signal) => sweepSteps.take(sweep, signal));
+    return leases.length + resources.length + operations.length + sweeps.length;
   }
 
   private roomFor(kind: Claimable): number {
@@ -109,7 +114,7 @@ export class Reconciler {
   }
 
   private isFull(): boolean {
-    return TABLES.some((kind) => this.roomFor(kind) === 0);
+    return KINDS.some((kind) => this.roomFor(kind) === 0);
   }
 
   private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
@@ -146,7 +151,7 @@ export class Reconciler {
   }
 
   private async renew(): Promise<void> {
-    for (const table of TABLES) {
+    for (const table of KINDS) {
       const ids = this.idsOf(table);
       if (ids.length > 0)
         await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);
@@ -157,7 +162,7 @@ export class Reconciler {
   private async forget(): Promise<void> {
     this.isUnsure = false;
     try {
-      for (const table of TABLES)
+      for (const table of KINDS)
         await this.parts.claims.forget(table, this.idsOf(table), this.parts.processId);
     } catch (error) {
       this.isUnsure = true;

@@ -1,10 +1,10 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { EventStore } from '../store/event.store.js';
-import type { LeaseStore } from '../store/lease.store.js';
 import type { Page } from '../store/page.js';
 import type { ResourceFilter, ResourceRow, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
+import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 
 export type { ResourceRow as ResourceView } from '../store/resource.store.js';
@@ -13,7 +13,7 @@ export type { ResourceRow as ResourceView } from '../store/resource.store.js';
 export class ResourceService {
   constructor(
     private readonly resources: ResourceStore,
-    private readonly leases: LeaseStore,
+    private readonly losses: Losses,
     private readonly events: EventStore,
     private readonly allocator: Allocator,
     private readonly signals: Signals,
@@ -31,14 +31,8 @@ export class ResourceService {
 
   /** Takes the resource out of service whatever it does: its leases end, and it is destroyed. Legal from every state. */
   async release(id: string, by: Principal): Promise<ResourceRow> {
-    const { tier, type } = await this.get(id);
-    if ((await this.resources.retire([id], 'released', 'released by an admin', by.name)).length > 0) {
-      const live = await this.leases.liveOn(id);
-      await this.leases.requeue(live, 'resource released');
-      await this.leases.end(live, { to: 'broken', ended: 'resource-lost', by: by.name, onlyOn: id });
-      this.signals.send('events', 'due', ...live, ...[id, ...live].map((over) => `over ${over}`));
-      this.allocator.poke({ tier, type });
-    }
+    await this.get(id);
+    await this.losses.take([id], { to: 'released', reason: 'released by an admin', by: by.name });
     return this.get(id);
   }
 

@@ -8,6 +8,7 @@ const LIMITS_MS = {
   clean: 5 * 60_000,
   cut: 60_000,
   destroy: 2 * 60_000,
+  list: 60_000,
   files: 10 * 60_000,
 } as const;
 

@@ -742,6 +742,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sweep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare what exists with the rows
+         * @description A dry run: asks every endpoint what is there, says what the sweep would do, and does nothing.
+         */
+        get: operations["Sweep.report"];
+        put?: never;
+        /**
+         * Sweep now
+         * @description Lets every blueprint be swept now instead of at its next time. An orphan is still destroyed only once it has been known for a minute.
+         */
+        post: operations["Sweep.now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/manifests": {
         parameters: {
             query?: never;
@@ -1367,6 +1391,52 @@ export interface components {
             waivers: components["schemas"]["IsolationWaiver"][];
             findings: components["schemas"]["IsolationFinding"][];
             interference: components["schemas"]["IsolationInterference"][];
+        };
+        Suspect: {
+            /**
+             * @description An orphan exists and no live resource wants it: it is destroyed. A missing one is a live resource that is not there, or does not run, any more: it is broken, and its leases end as `resource-lost`.
+             * @enum {string}
+             */
+            kind: "orphan" | "missing";
+            /** @description Id of the resource; of an orphan, as its label says. */
+            resource: string;
+            /** @description What it is called where it was found. */
+            name: string;
+            /** @description The blueprint at whose endpoints it was looked for. */
+            blueprint: string;
+            /** @description The machine, where the blueprint has several. */
+            place: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is known to be so; null where no sweep has seen it yet.
+             */
+            since: string | null;
+            /**
+             * Format: date-time
+             * @description When it is acted on, if it is still so then; null as above.
+             */
+            actsAt: string | null;
+        };
+        Silent: {
+            blueprint: string;
+            /** @description The machine; null: the endpoint as a whole. */
+            place: string | null;
+            reason: string;
+        };
+        Sweep: {
+            blueprint: string;
+            /**
+             * Format: date-time
+             * @description When its endpoints were last compared with the rows.
+             */
+            sweptAt: string | null;
+            /** @description Why they could not be since. */
+            fault: string | null;
+        };
+        SweepReport: {
+            suspects: components["schemas"]["Suspect"][];
+            silent: components["schemas"]["Silent"][];
+            sweeps: components["schemas"]["Sweep"][];
         };
         ManifestsBody: {
             /** @description Taken together: one may refer to another. */
@@ -4761,6 +4831,102 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["IsolationReport"];
                 };
+            };
+            /** @description `malformed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "Sweep.report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepReport"];
+                };
+            };
+            /** @description `malformed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "Sweep.now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmptyBody"];
+            };
+        };
+        responses: {
+            /** @description Accepted. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description `malformed` */
             400: {

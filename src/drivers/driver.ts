@@ -80,8 +80,11 @@ export interface Driver {
   /** Leaves nothing of the resource behind. Nothing there to destroy is a success. */
   destroy(resource: ResourceView, call: Call): Promise<void>;
 
-  /** Everything at the blueprint's endpoints that bears this broker's labels, for the sweep. Never what others made. */
-  list(blueprint: BlueprintView, broker: string, call: Call): Promise<Found[]>;
+  /**
+   * Everything at the blueprint's endpoints that bears this broker's labels, for the sweep, whichever blueprint it was
+   * made for. Never what others made. May overlap any other call.
+   */
+  list(blueprint: BlueprintView, broker: string, call: Call): Promise<Listing>;
 
   /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
   health(blueprint: BlueprintView, call: Call): Promise<Health>;
@@ -188,11 +191,21 @@ export interface Cleaned {
   checked: string[];
 }
 
+export interface Listing {
+  found: Found[];
+  /** Places that did not answer, with why: what stands there is neither found nor missing. */
+  silent: { place: string; reason: string }[];
+}
+
 export interface Found {
   /** The resource whose row asked for it. */
   resourceId: string;
   /** What to call it when speaking to people. */
   name: string;
+  /** Where it was found; null where the blueprint has no places. `destroy` is given it. */
+  place: string | null;
+  /** Whether a lease could still work on it. */
+  alive: boolean;
 }
 
 export interface Health {

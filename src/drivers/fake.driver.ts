@@ -3,21 +3,22 @@ import { buffer } from 'node:stream/consumers';
 import { Allow } from 'class-validator';
 import { type DriverType, PROVIDES, type ResourceType } from '../domain/blueprint.js';
 import type { Exit } from '../domain/command.js';
-import type {
-  Activation,
-  BlueprintView,
-  Built,
-  Call,
-  Cleaned,
-  Driver,
-  Files,
-  Found,
-  Health,
-  LeaseView,
-  OnOutput,
-  ProcessSpec,
-  ResourceView,
-  Verification,
+import {
+  type Activation,
+  type BlueprintView,
+  type Built,
+  type Call,
+  type Cleaned,
+  type Driver,
+  DriverError,
+  type Files,
+  type Health,
+  type LeaseView,
+  type Listing,
+  type OnOutput,
+  type ProcessSpec,
+  type ResourceView,
+  type Verification,
 } from './driver.js';
 
 /** A call of one of the driver's methods, as it begins. */
@@ -49,6 +50,8 @@ export class FakeDriver implements Driver {
   readonly shareable: boolean;
   /** Ids of the resources that exist. */
   readonly existing = new Set<string>();
+  /** Names of the blueprints whose endpoints do not answer when asked what there is. */
+  readonly silent = new Set<string>();
   readonly calls: Omit<FakeCall, 'signal'>[] = [];
   private readonly contents = new Map<string, Map<string, Buffer>>();
 
@@ -137,8 +140,16 @@ export class FakeDriver implements Driver {
     this.existing.delete(id);
   }
 
-  async list(): Promise<Found[]> {
-    return [...this.existing].map((id) => ({ resourceId: id, name: id }));
+  async list({ name }: BlueprintView): Promise<Listing> {
+    if (this.silent.has(name))
+      throw new DriverError('unreachable', `${name} does not answer.`, { temporary: true });
+    const found = [...this.existing].map((id) => ({
+      resourceId: id,
+      name: `fake ${id}`,
+      place: null,
+      alive: true,
+    }));
+    return { found, silent: [] };
   }
 
   async health({ name }: BlueprintView): Promise<Health> {

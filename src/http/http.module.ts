@@ -16,6 +16,7 @@ import { OperationsController } from './operations.controller.js';
 import { PeopleController } from './people.controller.js';
 import { ProblemFilter } from './problem.filter.js';
 import { ResourcesController } from './resources.controller.js';
+import { SweepController } from './sweep.controller.js';
 import { TokenControllers } from './tokens.controller.js';
 
 export const CONTROLLERS: Type<unknown>[] = [
@@ -31,6 +32,7 @@ export const CONTROLLERS: Type<unknown>[] = [
   OperationsController,
   EventsController,
   IsolationController,
+  SweepController,
   ManifestsController,
   HealthController,
 ];

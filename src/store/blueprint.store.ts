@@ -51,11 +51,12 @@ export class BlueprintStore {
     return this.db.rows({ text: `SELECT ${COLUMNS} FROM blueprints b ORDER BY name` });
   }
 
-  /** Writes the blueprint as declared. A changed one may build again at once, whatever failed before. */
+  /** Writes the blueprint as declared. A changed one may build again at once, whatever failed before, and its endpoints are swept. */
   async put({ limits, ...b }: Blueprint): Promise<void> {
     await this.db.rows(
       {
-        text: `INSERT INTO blueprints (name, type, tier, enabled, max_resources, leases_per_resource, reuse, warm,
+        text: `WITH declared AS (
+               INSERT INTO blueprints (name, type, tier, enabled, max_resources, leases_per_resource, reuse, warm,
                                        max_age_seconds, max_uses, idle_after_seconds, spec)
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                ON CONFLICT (name) DO UPDATE SET
@@ -63,7 +64,8 @@ export class BlueprintStore {
                  leases_per_resource = EXCLUDED.leases_per_resource, reuse = EXCLUDED.reuse, warm = EXCLUDED.warm,
                  max_age_seconds = EXCLUDED.max_age_seconds, max_uses = EXCLUDED.max_uses,
                  idle_after_seconds = EXCLUDED.idle_after_seconds, spec = EXCLUDED.spec,
-                 failures = 0, retry_at = NULL, last_failure = NULL`,
+                 failures = 0, retry_at = NULL, last_failure = NULL RETURNING name)
+               INSERT INTO sweeps (id, due_at) SELECT name, now() FROM declared ON CONFLICT (id) DO UPDATE SET due_at = now()`,
       },
       [
         b.name,

@@ -21,7 +21,12 @@ export interface ClaimedResource extends ResourceRow, Claimed {
 
 export type ClaimedOperation = Operation & Claimed;
 
-export type Claimable = 'leases' | 'resources' | 'operations';
+/** The sweep of one blueprint, whose name is its id. */
+export interface ClaimedSweep extends Claimed {
+  id: string;
+}
+
+export type Claimable = 'leases' | 'resources' | 'operations' | 'sweeps';
 
 /** How long a claim holds unless it is renewed, in seconds. A dead process's work comes up again after that, or when its death is noticed. */
 export const CLAIM_SECONDS = 15;
@@ -65,6 +70,17 @@ export class ClaimStore {
       [claim, limit],
     );
     return rows.map((row) => toOperation(withClock(row)));
+  }
+
+  async sweeps(claim: string, limit: number): Promise<ClaimedSweep[]> {
+    const rows = await this.db.rows<ClaimedSweep & { now: Date }>(
+      {
+        name: 'claim-sweeps',
+        text: `${claimed('sweeps AS s')} RETURNING s.id, s.attempts, clock_timestamp() AS now`,
+      },
+      [claim, limit],
+    );
+    return rows.map(withClock);
   }
 
   /** Keeps the claims of steps that are still running. */
@@ -127,9 +143,11 @@ export class ClaimStore {
           (SELECT min(due_at) FROM leases WHERE due_at IS NOT NULL AND claimed_until IS NULL),
           (SELECT min(due_at) FROM resources WHERE due_at IS NOT NULL AND claimed_until IS NULL),
           (SELECT min(due_at) FROM operations WHERE due_at IS NOT NULL AND claimed_until IS NULL),
+          (SELECT min(due_at) FROM sweeps WHERE due_at IS NOT NULL AND claimed_until IS NULL),
           (SELECT min(claimed_until) FROM leases WHERE claimed_until IS NOT NULL),
           (SELECT min(claimed_until) FROM resources WHERE claimed_until IS NOT NULL),
-          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
+          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL),
+          (SELECT min(claimed_until) FROM sweeps WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
     });
     return Math.max(0, Math.min(mostMs, row?.ms ?? mostMs));
   }
@@ -139,7 +157,7 @@ function withClock<T extends Claimed & { now: Date }>({ now, ...row }: T): Omit<
   return { ...row, clockAheadMs: now.getTime() - Date.now() };
 }
 
-function claimed(table: 'leases AS l' | 'resources AS r' | 'operations AS o'): string {
+function claimed(table: 'leases AS l' | 'resources AS r' | 'operations AS o' | 'sweeps AS s'): string {
   return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL
      WHERE id = ANY (ARRAY (
        SELECT id FROM ${table}

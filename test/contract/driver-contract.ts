@@ -111,8 +111,18 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
       it('makes one thing when asked twice', async () => {
         const again = await driver.build(subject.resource, unhurried());
         expect(again.handle).toEqual(resource.handle);
-        const found = await driver.list(resource.blueprint, resource.broker, unhurried());
-        expect(found.filter(({ resourceId }) => resourceId === resource.id)).toHaveLength(1);
+        const { found, silent } = await driver.list(resource.blueprint, resource.broker, unhurried());
+        expect(silent).toEqual([]);
+        // What makes nothing of its own lists nothing.
+        const listed = found.filter(({ resourceId }) => resourceId === resource.id);
+        const { place } = resource;
+        const itself = {
+          resourceId: resource.id,
+          name: expect.stringContaining(resource.id),
+          place,
+          alive: true,
+        };
+        expect(listed).toEqual(driver.provides === 'host' ? [itself] : []);
       });
 
       it('says on which machine it stands', async () => {
@@ -131,8 +141,23 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         expect(access).toMatchObject({ directory: expect.any(String), artifacts: expect.any(String) });
       });
 
+      it('destroys what it lists by what the list says of it, and nothing else', async () => {
+        const orphan = { ...subject.resource, id: `${subject.resource.id}_orphan` };
+        if (driver.provides !== 'host') return;
+        await driver.build(orphan, unhurried());
+        const { found } = await driver.list(resource.blueprint, resource.broker, unhurried());
+        const listed = found.find(({ resourceId }) => resourceId === orphan.id);
+        expect(listed).toMatchObject({ alive: true });
+        await driver.destroy({ ...orphan, place: listed?.place ?? null }, unhurried());
+        const left = (await driver.list(resource.blueprint, resource.broker, unhurried())).found;
+        expect(left.map(({ resourceId }) => resourceId)).toEqual([resource.id]);
+      });
+
       it('lists nothing of another broker', async () => {
-        expect(await driver.list(resource.blueprint, `${resource.broker}-other`, unhurried())).toEqual([]);
+        const nothing = { found: [], silent: [] };
+        expect(await driver.list(resource.blueprint, `${resource.broker}-other`, unhurried())).toEqual(
+          nothing,
+        );
       });
 
       it('names its endpoints, with version and machine', async () => {
@@ -419,7 +444,7 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         await driver.destroy(resource, unhurried());
         await driver.destroy(resource, unhurried());
         await driver.destroy(subject.resource, unhurried());
-        expect(await driver.list(resource.blueprint, resource.broker, unhurried())).toEqual([]);
+        expect((await driver.list(resource.blueprint, resource.broker, unhurried())).found).toEqual([]);
       });
     });
   });

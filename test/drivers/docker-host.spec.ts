@@ -231,9 +231,39 @@ const docker = client(engine ?? 'unix:///nowhere');
       });
       await expect(driver.build(resource, unhurried())).rejects.toMatchObject({ code: 'conflict' });
       await driver.destroy(resource, unhurried());
-      expect(await driver.list(resource.blueprint, broker, unhurried())).toEqual([]);
+      expect((await driver.list(resource.blueprint, broker, unhurried())).found).toEqual([]);
       expect((await foreign.inspect()).Id).toBe(foreign.id);
       await foreign.remove({ force: true });
+    });
+
+    it('is listed with whether it runs, and a copy of it that someone made is not', async () => {
+      const { resource } = await leaseWith();
+      const listed = async () => (await driver.list(resource.blueprint, broker, unhurried())).found;
+      const itself = { resourceId: resource.id, name: `berth-${resource.id}`, place: null };
+      const own = docker.getContainer(itself.name);
+      const { Id } = await own.commit({ repo: broker });
+      const copy = await docker.createContainer({ Image: Id, Cmd: ['true'] });
+      expect((await copy.inspect()).Config.Labels['berth.resource']).toBe(resource.id);
+      expect(await listed()).toEqual([{ ...itself, alive: true }]);
+      await own.pause();
+      expect(await listed()).toEqual([{ ...itself, alive: true }]);
+      await own.unpause();
+      await own.kill();
+      expect(await listed()).toEqual([{ ...itself, alive: false }]);
+      await driver.destroy(resource, unhurried());
+      expect(await listed()).toEqual([]);
+      await copy.remove();
+      await docker.getImage(Id).remove();
+    });
+
+    it('is destroyed under another name too', async () => {
+      const { resource } = await leaseWith();
+      const own = docker.getContainer(`berth-${resource.id}`);
+      await own.rename({ name: `${broker}-renamed` });
+      await driver.destroy(resource, unhurried());
+      await expect(docker.getContainer(`${broker}-renamed`).inspect()).rejects.toMatchObject({
+        statusCode: 404,
+      });
     });
 
     it('may lack the image, or a volume, and then says which', async () => {

@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CredentialSource } from '../../src/drivers/credentials.js';
@@ -48,6 +50,30 @@ describe('ssh-host', () => {
       { name: 'one', machine, version: expect.stringMatching(/^SSH-2\.0-OpenSSH/) },
     ]);
     expect(driver.places(resource.blueprint.spec)).toEqual(['one']);
+  });
+
+  it('lists what is on the machines that answer, and names those that do not', async () => {
+    const { blueprint } = resource;
+    const [one] = blueprint.spec.hosts as object[];
+    const gone = { ...one, name: 'gone', port: await freePort() };
+    const spec = { ...blueprint.spec, hosts: [one, gone] };
+    const { found, silent } = await driver.list({ ...blueprint, spec }, BROKER, unhurried());
+    expect(found).toEqual([
+      { resourceId: resource.id, name: expect.stringMatching(/^one:\//), place: 'one', alive: true },
+    ]);
+    expect(silent).toEqual([{ place: 'gone', reason: expect.stringContaining('gone') }]);
+  });
+
+  it('lists no directory that is not of its making, and no link to one', async () => {
+    const { root } = sshd;
+    const label = (name: string, by: string) =>
+      mkdir(join(root, name)).then(() => writeFile(join(root, name, 'broker'), by));
+    await label('berth-res_other', `${BROKER}-other`);
+    await label('berth-no id', BROKER);
+    await label('mine', BROKER);
+    await symlink(join(root, 'mine'), join(root, 'berth-res_link'));
+    const { found } = await driver.list(resource.blueprint, BROKER, unhurried());
+    expect(found.map(({ resourceId }) => resourceId)).toEqual([resource.id]);
   });
 
   it('keeps two leases of one machine apart', async () => {

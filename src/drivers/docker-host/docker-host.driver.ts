@@ -8,9 +8,9 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Found,
   type Health,
   type LeaseView,
+  type Listing,
   type OnOutput,
   type ProcessSpec,
   type ResourceView,
@@ -36,6 +36,9 @@ import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
 
 /** What the engine puts into the environment of every container. */
 const ENGINE_ENVIRONMENT = ['HOSTNAME'];
+
+/** States of a container that runs, or will without anyone's doing. */
+const ALIVE = ['running', 'paused', 'restarting'];
 
 /** Oldest engine with all that a container is asked to be kept in by: version 20.10. */
 const OLDEST_API = [1, 41] as const;
@@ -134,20 +137,31 @@ export class DockerHostDriver implements Driver {
   }
 
   async destroy(resource: ResourceView, call: Call): Promise<void> {
-    const engine = this.engines.of(dockerHostSpec(resource.blueprint.spec));
-    await removeContainer(new Container(engine, containerName(resource.id)), resource, call);
+    await removeContainer(this.containerOf(resource), resource, call);
   }
 
-  async list(blueprint: BlueprintView, broker: string, call: Call): Promise<Found[]> {
+  /** By labels and name: an image that someone made of a container of ours hands the labels on, but not the name. */
+  async list(blueprint: BlueprintView, broker: string, call: Call): Promise<Listing> {
     const engine = this.engines.of(dockerHostSpec(blueprint.spec));
     const label = [`${LABEL.broker}=${broker}`, LABEL.resource];
     const containers = await engine.ask(call, (docker, abortSignal) =>
       docker.listContainers({ all: true, filters: { label }, abortSignal }),
     );
-    return containers.map(({ Labels, Names, Id }) => ({
+    const found = containers.map(({ Labels, Names, State }) => ({
       resourceId: Labels[LABEL.resource] ?? '',
-      name: Names[0]?.slice(1) ?? Id,
+      names: Names.map((name) => name.slice(1)),
+      alive: ALIVE.includes(State),
     }));
+    const own = found.filter(({ resourceId, names }) => names.includes(containerName(resourceId)));
+    return {
+      found: own.map(({ resourceId, alive }) => ({
+        resourceId,
+        name: containerName(resourceId),
+        place: null,
+        alive,
+      })),
+      silent: [],
+    };
   }
 
   async health(blueprint: BlueprintView, call: Call): Promise<Health> {

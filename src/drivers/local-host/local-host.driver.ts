@@ -7,9 +7,9 @@ import type {
   Cleaned,
   Driver,
   Files,
-  Found,
   Health,
   LeaseView,
+  Listing,
   OnOutput,
   ProcessSpec,
   ResourceView,
@@ -79,8 +79,8 @@ export class LocalHostDriver implements Driver {
     return this.on(resource).destroy(resource, call);
   }
 
-  list(_blueprint: BlueprintView, broker: string, call: Call): Promise<Found[]> {
-    return new PosixHost(this.shell, this.options.root).list(broker, call);
+  async list(_blueprint: BlueprintView, broker: string, call: Call): Promise<Listing> {
+    return { found: await new PosixHost(this.shell, this.options.root).list(broker, null, call), silent: [] };
   }
 
   async health(_blueprint: BlueprintView, call: Call): Promise<Health> {

@@ -64,8 +64,12 @@ export function pathParts(path: string): string[] {
   return parts;
 }
 
+/** Whether it could be the id of a resource or lease; everything else of that place in a name is someone else's. */
+export function isId(id: string): boolean {
+  return /^\w{1,100}$/.test(id);
+}
+
 function safeId(id: string): string {
-  if (!/^\w{1,100}$/.test(id))
-    throw new DriverError('invalid', `The id ${JSON.stringify(id)} is none of Berth's.`);
+  if (!isId(id)) throw new DriverError('invalid', `The id ${JSON.stringify(id)} is none of Berth's.`);
   return id;
 }

@@ -11,7 +11,7 @@ import {
   type ProcessSpec,
   type ResourceView,
 } from '../driver.js';
-import { leaseDirectory, prepareScript, removeScript, resourceDirectory } from './lease-directory.js';
+import { isId, leaseDirectory, prepareScript, removeScript, resourceDirectory } from './lease-directory.js';
 import { killScript, markScript } from './process-tree.js';
 import { quote } from './quote.js';
 import { type CommandRun, runCommand } from './run-command.js';
@@ -124,15 +124,23 @@ done
     await complete(this.shell, 'Destroying', script, call);
   }
 
-  async list(broker: string, call: Call): Promise<Found[]> {
+  /** Directories of this broker's own making: by name and label, and not what links lead to. */
+  async list(broker: string, place: string | null, call: Call): Promise<Found[]> {
     const script = `
 cd -P ${quote(this.root)} 2> /dev/null || exit 0
 for directory in berth-*; do
-  [ "$(cat "./$directory/broker" 2> /dev/null)" = ${quote(broker)} ] && echo "$directory"
+  [ -d "./$directory" ] && [ ! -L "./$directory" ] || continue
+  [ "$(head -c 200 "./$directory/broker" 2> /dev/null)" = ${quote(broker)} ] && printf '%s\\0' "$directory"
 done
 exit 0`;
-    const names = (await complete(this.shell, 'Listing', script, call)).split('\n').filter(Boolean);
-    return names.map((name) => ({ resourceId: name.slice('berth-'.length), name }));
+    const names = (await complete(this.shell, 'Listing', script, call)).split('\0').filter(Boolean);
+    return names
+      .map((directory) => ({ directory, resourceId: directory.slice('berth-'.length) }))
+      .filter(({ resourceId }) => isId(resourceId))
+      .map(({ directory, resourceId }) => {
+        const path = `${this.root === '/' ? '' : this.root}/${directory}`;
+        return { resourceId, name: place === null ? path : `${place}:${path}`, place, alive: true };
+      });
   }
 
   async identify(call: Call): Promise<{ bootId: string; system: string }> {

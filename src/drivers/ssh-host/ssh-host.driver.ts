@@ -9,9 +9,9 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Found,
   type Health,
   type LeaseView,
+  type Listing,
   type Machine,
   type OnOutput,
   type ProcessSpec,
@@ -83,15 +83,23 @@ export class SshHostDriver implements Driver {
   }
 
   /** Machines that don't answer hold nothing up: what stands on them is found by a later sweep. */
-  async list({ spec }: BlueprintView, broker: string, call: Call): Promise<Found[]> {
+  async list({ spec }: BlueprintView, broker: string, call: Call): Promise<Listing> {
     const { root } = specOf(spec);
-    const found = await Promise.allSettled(
-      loginsOf(specOf(spec)).map((login) => new PosixHost(this.shell(login), root).list(broker, call)),
-    );
-    const failed = found.find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected' && found.every(({ status }) => status === 'rejected'))
-      throw failed.reason;
-    return found.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    const look = async (login: SshLogin): Promise<Listing> => {
+      const place = login.name;
+      try {
+        const found = await new PosixHost(this.shell(login), root).list(broker, place, call);
+        return { found, silent: [] };
+      } catch (fault) {
+        if (!(fault instanceof DriverError)) throw fault;
+        return { found: [], silent: [{ place, reason: fault.message }] };
+      }
+    };
+    const listings = await Promise.all(loginsOf(specOf(spec)).map(look));
+    return {
+      found: listings.flatMap(({ found }) => found),
+      silent: listings.flatMap(({ silent }) => silent),
+    };
   }
 
   async health({ spec }: BlueprintView, call: Call): Promise<Health> {

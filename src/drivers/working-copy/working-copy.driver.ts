@@ -16,11 +16,11 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Found,
   type Health,
   type Landed,
   type LandRequest,
   type LeaseView,
+  type Listing,
   type OnOutput,
   type ProcessSpec,
   type ResourceView,
@@ -147,8 +147,8 @@ export class WorkingCopyDriver implements Driver {
   }
 
   /** What stands on hosts is found by their drivers. */
-  async list(): Promise<Found[]> {
-    return [];
+  async list(): Promise<Listing> {
+    return { found: [], silent: [] };
   }
 
   async health(): Promise<Health> {

@@ -1,0 +1,46 @@
+import type { LeaseStore } from '../store/lease.store.js';
+import type { ResourceStore } from '../store/resource.store.js';
+import type { Allocator } from './allocator.js';
+import type { Signals } from './signals.js';
+
+export interface Loss {
+  to: 'released' | 'broken';
+  reason: string;
+  /** Who wanted it; null: nobody, it was lost. */
+  by: string | null;
+}
+
+/** Takes resources from under their leases. */
+export class Losses {
+  constructor(
+    private readonly resources: ResourceStore,
+    private readonly leases: LeaseStore,
+    private readonly allocator: Allocator,
+    private readonly signals: Signals,
+  ) {}
+
+  /**
+   * Takes these resources out of service at once, from any live state. Their leases that are not yet active go back to
+   * the queue and get another; the active ones are broken as `resource-lost`, and whoever waits for them is told.
+   * Returns those that were still in service; of the others nothing is changed.
+   */
+  async take(ids: readonly string[], { to, reason, by }: Loss): Promise<string[]> {
+    const { resources, leases, allocator, signals } = this;
+    const taken = await resources.retire(ids, to, reason, by);
+    for (const id of taken) {
+      const live = await leases.liveOn(id);
+      await leases.requeue(live, reason);
+      await leases.end(live, {
+        to: 'broken',
+        ended: 'resource-lost',
+        detail: { message: reason },
+        by,
+        onlyOn: id,
+      });
+      signals.send('events', 'due', ...live, ...[id, ...live].map((over) => `over ${over}`));
+      const row = await resources.get(id);
+      if (row) allocator.poke({ tier: row.tier, type: row.type });
+    }
+    return taken;
+  }
+}
