@@ -6,7 +6,12 @@ import { Housekeeping1763900000000 } from './migrations/1763900000000-housekeepi
 import { Sightings1763910000000 } from './migrations/1763910000000-sightings.js';
 
 /** Named, not globbed: a stray file can't run. */
-export const MIGRATIONS = [Foundation1763800000000, Turns1763820000000, Housekeeping1763900000000, Sightings1763910000000];
+export const MIGRATIONS = [
+  Foundation1763800000000,
+  Turns1763820000000,
+  Housekeeping1763900000000,
+  Sightings1763910000000,
+];
 
 /** The one DataSource, for the service, the tests and the migration CLI. */
 export function createDataSource(url: string): DataSource {

@@ -157,7 +157,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     signals,
   );
   const identities = new IdentityService(new IdentityStore(db), consumers, events);
-  const commandService = new CommandService({ commands, leases, views, signals, log, processId });
+  const commandService = new CommandService({ commands, leases, views, losses, signals, log, processId });
 
   return {
     services: [
@@ -167,7 +167,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new AuthorizationService(db, allocator, signals),
       new CatalogueService(db, allocator, signals),
       leaseService,
-      new FileService(leases, views),
+      new FileService(leases, views, losses),
       new ResourceService(resources, losses, events, allocator, signals),
       new EventService(events, signals),
       new IsolationService(installation, blueprints, resources, machine),

@@ -2,13 +2,14 @@ import type { Logger } from 'pino';
 import { type Command, DEFAULT_COMMAND_SECONDS, type Exit, type OutputStream } from '../domain/command.js';
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
-import { DriverError } from '../drivers/driver.js';
+import { DriverError, type ResourceView } from '../drivers/driver.js';
 import { type CommandStore, type OutputChunk, RUNNER_SECONDS } from '../store/command.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { Page, PageRequest } from '../store/page.js';
 import { leaseFor, mustBeActive } from './access.js';
 import { newId } from './ids.js';
 import type { Waiting } from './lease.service.js';
+import type { Losses } from './losses.js';
 import { OutputRecord } from './output-record.js';
 import type { Signals } from './signals.js';
 import type { Views } from './views.js';
@@ -30,6 +31,7 @@ export interface CommandServiceParts {
   commands: CommandStore;
   leases: LeaseStore;
   views: Views;
+  losses: Losses;
   signals: Signals;
   log: Logger;
   processId: string;
@@ -162,11 +164,13 @@ export class CommandService {
   }
 
   private async execute(lease: LeaseRow, command: ProcessRequest, signal: AbortSignal): Promise<void> {
-    const { commands, leases, views, signals } = this.parts;
+    const { commands, leases, views, losses, signals } = this.parts;
     const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
     let exit: Exit;
+    let resource: ResourceView | undefined;
     try {
       const { driver, view } = await views.lease(lease);
+      resource = view.resource;
       const env = { ...lease.env, ...command.env };
       const onOutput = (stream: OutputStream, chunk: Buffer) => output.add(stream, chunk);
       // From here on the end of the lease aborts the signal; it may have come before anyone listened.
@@ -174,6 +178,7 @@ export class CommandService {
         ? await driver.execute(view, { ...command, env }, onOutput, { signal })
         : { kind: 'cancelled', reason: 'The lease ended before the command started.' };
     } catch (error) {
+      if (resource) await losses.met(error, resource);
       exit = {
         kind: 'lost',
         reason: error instanceof DriverError ? error.message : 'The broker failed while it ran.',

@@ -4,6 +4,7 @@ import { BrokerError, type ErrorCode } from '../domain/errors.js';
 import { DriverError, type DriverFaultCode, type Files } from '../drivers/driver.js';
 import type { LeaseStore } from '../store/lease.store.js';
 import { leaseFor, mustBeActive } from './access.js';
+import type { Losses } from './losses.js';
 import { limitOf } from './time-limits.js';
 import type { Views } from './views.js';
 
@@ -12,6 +13,7 @@ export class FileService {
   constructor(
     private readonly leases: LeaseStore,
     private readonly views: Views,
+    private readonly losses: Losses,
   ) {}
 
   /** One regular file below the lease's directory. */
@@ -49,6 +51,9 @@ export class FileService {
     try {
       return await act(driver.files(view));
     } catch (error) {
+      // The answer is then how the lease ended.
+      if (await this.losses.met(error, view.resource))
+        mustBeActive(await leaseFor(this.leases, leaseId, by, 'act'), fence);
       throw error instanceof DriverError ? translated(error) : error;
     }
   }

@@ -6,6 +6,7 @@ import { RUNNER_SECONDS } from '../store/command.store.js';
 import type { EndOptions, LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
+import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import { GivenUp, within } from './time-limits.js';
 import type { Views } from './views.js';
@@ -19,6 +20,7 @@ export interface LeaseStepsParts {
   resources: ResourceStore;
   views: Views;
   allocator: Allocator;
+  losses: Losses;
   signals: Signals;
   log: Logger;
   processId: string;
@@ -49,9 +51,9 @@ export class LeaseSteps {
   }
 
   private async activate(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
-    const { claims, leases, resources, views, processId, signals, log } = this.parts;
+    const { claims, leases, resources, views, losses, processId, signals, log } = this.parts;
+    const { driver, view } = await views.lease(lease);
     try {
-      const { driver, view } = await views.lease(lease);
       const { access, contents } = await within('activate', signal, (call) => driver.activate(view, call));
       if (contents) await resources.setContents(view.resource.id, contents);
       if (!(await leases.activated(lease, processId, access))) await this.rest(lease);
@@ -59,6 +61,7 @@ export class LeaseSteps {
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('leases', lease.id, processId);
+      if (await losses.met(error, view.resource)) return this.rest(lease);
       if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
       log.warn({ err: error, lease: lease.id, resource: lease.resourceId }, 'a lease could not be activated');
       if (error instanceof GivenUp)
@@ -75,20 +78,23 @@ export class LeaseSteps {
 
   /** Ends all access. A resource on which that can't be done is not fit for anyone: it is broken, and dies with the access. */
   private async cut(lease: ClaimedLease, signal: AbortSignal): Promise<void> {
-    const { resources, views, log } = this.parts;
+    const { resources, views, losses, log } = this.parts;
     const resource = lease.resourceId === null ? undefined : await resources.get(lease.resourceId);
     if (resource?.state === 'active') {
+      const { driver, view } = await views.lease(lease);
       try {
-        const { driver, view } = await views.lease(lease);
         await within('cut', signal, (call) => driver.cut(view, call));
       } catch (error) {
         if (!(error instanceof DriverError) || signal.aborted) throw error;
         if (error.temporary && lease.attempts + 1 < MOST_TRIES) throw error;
-        log.error(
-          { err: error, lease: lease.id, resource: resource.id },
-          'access could not be cut; the resource is given up',
-        );
-        await resources.retire([resource.id], 'broken', `access could not be cut: ${error.message}`, null);
+        // With the resource all access to it is gone.
+        if (!(await losses.met(error, view.resource))) {
+          log.error(
+            { err: error, lease: lease.id, resource: resource.id },
+            'access could not be cut; the resource is given up',
+          );
+          await resources.retire([resource.id], 'broken', `access could not be cut: ${error.message}`, null);
+        }
       }
     }
     await this.destroy(lease);

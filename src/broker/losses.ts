@@ -1,3 +1,4 @@
+import { DriverError, type ResourceView } from '../drivers/driver.js';
 import type { LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
@@ -18,6 +19,17 @@ export class Losses {
     private readonly allocator: Allocator,
     private readonly signals: Signals,
   ) {}
+
+  /**
+   * What a driver has thrown as `resource-lost` ends at once, whoever met it. A working copy stands and falls with its
+   * host, and it is the host that is gone. Says whether it was such a fault.
+   */
+  async met(error: unknown, { id, hostLease }: ResourceView): Promise<boolean> {
+    if (!(error instanceof DriverError) || error.code !== 'resource-lost') return false;
+    const reason = `resource-lost: ${error.message}`;
+    await this.take(hostLease ? [id, hostLease.resource.id] : [id], { to: 'broken', reason, by: null });
+    return true;
+  }
 
   /**
    * Takes these resources out of service at once, from any live state. Their leases that are not yet active go back to

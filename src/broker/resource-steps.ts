@@ -11,6 +11,7 @@ import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseStore } from '../store/lease.store.js';
 import type { ResourceChange, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
+import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import { GivenUp, within } from './time-limits.js';
 import type { Views } from './views.js';
@@ -23,6 +24,7 @@ export interface ResourceStepsParts {
   installation: InstallationStore;
   views: Views;
   allocator: Allocator;
+  losses: Losses;
   signals: Signals;
   log: Logger;
   processId: string;
@@ -93,10 +95,10 @@ export class ResourceSteps {
     blueprint: BlueprintRow,
     signal: AbortSignal,
   ): Promise<void> {
-    const { blueprints, views, allocator, processId, log, signals } = this.parts;
+    const { claims, blueprints, views, losses, allocator, processId, log, signals } = this.parts;
     const pool = { tier: blueprint.tier, type: resource.type };
+    const { driver, view } = await views.resource(resource);
     try {
-      const { driver, view } = await views.resource(resource);
       const { handle, machine } = await within('build', signal, (call) => driver.build(view, call));
       await this.admit(resource, blueprint, machine);
       const verified = await verify(driver, { ...view, handle }, signal);
@@ -104,8 +106,10 @@ export class ResourceSteps {
       await blueprints.succeeded(blueprint.name);
     } catch (error) {
       if (error instanceof GivenUp) void error.ended.then(() => this.discard(resource));
-      if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
+      if (signal.aborted) return claims.giveBack('resources', resource.id, processId);
       if (isUnavailable(error)) throw error;
+      // The blueprint is not to blame where what it builds on, or what it had built, was taken away meanwhile.
+      if (await losses.met(error, view)) return claims.rest('resources', resource.id, processId, null);
       const message = error instanceof Error ? error.message : String(error);
       log.warn(
         { err: error, resource: resource.id, blueprint: blueprint.name },
@@ -176,15 +180,16 @@ export class ResourceSteps {
     blueprint: BlueprintRow,
     signal: AbortSignal,
   ): Promise<void> {
-    const { resources, views, allocator, processId, log, signals } = this.parts;
+    const { claims, resources, views, losses, allocator, processId, log, signals } = this.parts;
     if (!(await resources.cleaning(resource.id, processId))) return;
+    const { driver, view } = await views.resource(resource);
     try {
-      const { driver, view } = await views.resource(resource);
       await within('clean', signal, (call) => driver.clean(view, call));
       await this.save(resource, { hygiene: 'clean' });
     } catch (error) {
-      if (signal.aborted) return this.parts.claims.giveBack('resources', resource.id, processId);
+      if (signal.aborted) return claims.giveBack('resources', resource.id, processId);
       if (isUnavailable(error)) throw error;
+      if (await losses.met(error, view)) return claims.rest('resources', resource.id, processId, null);
       log.warn({ err: error, resource: resource.id }, 'a resource could not be shown to be clean');
       const message = error instanceof Error ? error.message : String(error);
       await this.save(resource, { hygiene: 'quarantined', reason: message });

@@ -30,7 +30,9 @@ export class Sweep {
     const places = driver.places(spec);
     const before = await sweeps.standing(name);
     const blueprint = { name, type, tier, spec };
-    const { found, silent } = await driver.list(blueprint, this.broker, { signal: within('list', signal) });
+    const { found, silent } = await within('list', signal, (call) =>
+      driver.list(blueprint, this.broker, call),
+    );
     const wanted = await sweeps.wanted(found.map(({ resourceId }) => resourceId));
     const after = await sweeps.standing(
       name,
@@ -57,6 +59,6 @@ export class Sweep {
       handle: {},
       hostLease: null,
     };
-    await this.drivers.get(type).destroy(orphan, { signal: within('destroy', signal) });
+    await within('destroy', signal, (call) => this.drivers.get(type).destroy(orphan, call));
   }
 }

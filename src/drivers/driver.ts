@@ -12,7 +12,7 @@ export type { Machine };
  *
  * Promises of every method: it is idempotent; it is safe to repeat after a crash of the broker at any line; it ends
  * soon after `signal` aborts, and what it had begun is then found and ended by `destroy`; it throws nothing but
- * `DriverError`. Calls for different resources may run side by side; calls for one resource never do, except
+ * `DriverError`; a method that needs the resource, and finds that it is gone for good, throws `resource-lost`. Calls for different resources may run side by side; calls for one resource never do, except
  * `execute`, files and `cut`, which may overlap on one lease.
  */
 export interface Driver {
@@ -52,7 +52,8 @@ export interface Driver {
   /**
    * Runs one process and resolves when it has ended and all its output was given to `onOutput`, in order for each
    * stream. A promise returned by `onOutput` holds the process back. Aborting `signal` or passing the time limit
-   * kills the whole process tree; the exit says which. A program that can't be found is an exit with code 127.
+   * kills the whole process tree; the exit says which. A program that can't be found is an exit with code 127. Where
+   * the resource ends under the process, that is thrown as `resource-lost`, once all output was given.
    */
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit>;
 
@@ -214,6 +215,8 @@ export interface Health {
 
 /** `temporary` faults are worth another try; the others need someone to change something. */
 export type DriverFaultCode =
+  /** The resource is gone, or does not run any more, and will not come back. Not: its host can't be reached now. */
+  | 'resource-lost'
   | 'unreachable'
   | 'timed-out'
   | 'refused'

@@ -48,8 +48,6 @@ export class FakeDriver implements Driver {
   readonly schema: new () => object = FakeSpec;
   readonly activatesLeases: boolean;
   readonly shareable: boolean;
-  /** Ids of the resources that exist. */
-  readonly existing = new Set<string>();
   /** Names of the blueprints whose endpoints do not answer when asked what there is. */
   readonly silent = new Set<string>();
   readonly calls: Omit<FakeCall, 'signal'>[] = [];
@@ -58,6 +56,8 @@ export class FakeDriver implements Driver {
   constructor(
     readonly type: DriverType,
     readonly script: (call: FakeCall) => Promise<void> | void = () => undefined,
+    /** Ids of the resources that exist; may be shared with the fakes of other processes. */
+    readonly existing: Set<string> = new Set(),
   ) {
     this.provides = PROVIDES[type];
     this.activatesLeases = type === 'working-copy';
@@ -76,11 +76,13 @@ export class FakeDriver implements Driver {
 
   async verify({ id }: ResourceView, call: Call): Promise<Verification> {
     await this.begin('verify', id, call);
+    this.mustExist(id);
     return { facts: { fake: true }, differences: [] };
   }
 
-  async activate({ id, attributes }: LeaseView, call: Call): Promise<Activation> {
+  async activate({ id, attributes, resource }: LeaseView, call: Call): Promise<Activation> {
     await this.begin('activate', id, call);
+    this.mustExist(resource.id);
     const repositories = Object.entries(attributes.repositories ?? {});
     return {
       access: { directory: '/fake' },
@@ -96,6 +98,7 @@ export class FakeDriver implements Driver {
     call: Call,
   ): Promise<Exit> {
     await this.begin('execute', id, call);
+    this.mustExist(lease.resource.id);
     const words = argv[0] === 'sh' ? (argv[2] ?? '').split(' ') : argv;
     switch (words[0]) {
       case 'echo':
@@ -114,19 +117,29 @@ export class FakeDriver implements Driver {
     }
   }
 
-  files({ id }: LeaseView): Files {
+  files({ id, resource }: LeaseView): Files {
     const files = this.contents.get(id) ?? new Map<string, Buffer>();
     this.contents.set(id, files);
     return {
-      read: async (path) => Readable.from([files.get(path) ?? Buffer.alloc(0)]),
-      write: async (path, content) => void files.set(path, await buffer(content)),
-      artifacts: async () => Readable.from([Buffer.alloc(1024)]),
+      read: async (path) => {
+        this.mustExist(resource.id);
+        return Readable.from([files.get(path) ?? Buffer.alloc(0)]);
+      },
+      write: async (path, content) => {
+        this.mustExist(resource.id);
+        files.set(path, await buffer(content));
+      },
+      artifacts: async () => {
+        this.mustExist(resource.id);
+        return Readable.from([Buffer.alloc(1024)]);
+      },
       unpack: async () => files.clear(),
     };
   }
 
   async clean({ id }: ResourceView, call: Call): Promise<Cleaned> {
     await this.begin('clean', id, call);
+    this.mustExist(id);
     return { checked: ['nothing is there'] };
   }
 
@@ -154,6 +167,10 @@ export class FakeDriver implements Driver {
 
   async health({ name }: BlueprintView): Promise<Health> {
     return { endpoints: [{ name, machine: {}, version: 'fake' }] };
+  }
+
+  private mustExist(id: string): void {
+    if (!this.existing.has(id)) throw new DriverError('resource-lost', `${id} is gone.`);
   }
 
   private async begin(method: FakeCall['method'], id: string, { signal }: Call): Promise<void> {

@@ -89,12 +89,12 @@ export class SweepStore {
     return { isNew: rows.length > 0 };
   }
 
-  /** Forgets an orphan that is gone now, with its event. */
+  /** Says that an orphan is gone. It stays known until its blueprint's next look, for other looks that began before. */
   async orphanDestroyed(resourceId: string): Promise<void> {
     await this.db.rows(
       {
         name: 'orphan-destroyed',
-        text: `WITH gone AS (DELETE FROM sightings WHERE kind = 'orphan' AND resource = $1 RETURNING *)
+        text: `WITH gone AS (UPDATE sightings SET fault = NULL WHERE kind = 'orphan' AND resource = $1 RETURNING *)
           INSERT INTO events (kind, resource, blueprint, data)
           SELECT 'orphan.destroyed', resource, blueprint,
                  jsonb_strip_nulls(jsonb_build_object('name', name, 'place', place, 'firstSeenAt', first_seen_at))

@@ -42,6 +42,7 @@ describe('what exists without a row', () => {
     await sweep();
     expect(containers.existing.has('res_orphan')).toBe(false);
     expect(await kinds('res_orphan')).toEqual(['orphan.seen', 'orphan.destroyed']);
+    await sweep();
     expect(await berth.sql('SELECT * FROM sightings')).toEqual([]);
   });
 

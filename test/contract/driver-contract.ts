@@ -446,6 +446,18 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         await driver.destroy(subject.resource, unhurried());
         expect((await driver.list(resource.blueprint, resource.broker, unhurried())).found).toEqual([]);
       });
+
+      it('says that what is gone is lost, except to who wants nothing left of it', async () => {
+        if (driver.provides !== 'host') return;
+        const lost = { name: 'DriverError', code: 'resource-lost', temporary: false };
+        await expect(run(driver, lease, ['true'])).rejects.toMatchObject(lost);
+        await expect(driver.files(lease).read('any', unhurried())).rejects.toMatchObject(lost);
+        const write = driver.files(lease).write('any', Readable.from([Buffer.from('x')]), unhurried());
+        await expect(write).rejects.toMatchObject(lost);
+        await expect(driver.clean(resource, unhurried())).rejects.toMatchObject(lost);
+        await expect(driver.verify(resource, unhurried())).rejects.toMatchObject(lost);
+        await driver.cut(lease, unhurried());
+      });
     });
   });
 }

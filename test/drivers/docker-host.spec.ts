@@ -145,24 +145,6 @@ const docker = client(engine ?? 'unix:///nowhere');
       expect(stdout.toString()).not.toContain('sleep 7002');
     });
 
-    it('is lost when its container is', async () => {
-      const lease = await leaseWith();
-      const exit = driver.execute(
-        lease,
-        {
-          id: 'cmd_lost',
-          argv: ['sh', '-c', 'echo on; sleep 600'],
-          cwd: null,
-          env: {},
-          stdin: null,
-          timeoutSeconds: 60,
-        },
-        () => driver.destroy(lease.resource, unhurried()),
-        unhurried(),
-      );
-      expect((await exit).kind).toBe('lost');
-    });
-
     it('keeps its output though it leaves stdin unread', async () => {
       const lease = await leaseWith();
       const script =
@@ -254,6 +236,29 @@ const docker = client(engine ?? 'unix:///nowhere');
       expect(await listed()).toEqual([]);
       await copy.remove();
       await docker.getImage(Id).remove();
+    });
+
+    it.each([
+      ['dies', (name: string) => docker.getContainer(name).kill()],
+      ['is removed', (name: string) => docker.getContainer(name).remove({ force: true })],
+    ])('that %s under a command loses that and everything after it', async (_, end) => {
+      const lease = await leaseWith();
+      const output: string[] = [];
+      const process = { id: 'cmd_a', cwd: null, env: {}, stdin: null, timeoutSeconds: 30 };
+      const argv = ['sh', '-c', 'echo before; exec sleep 1000'];
+      const onOutput = async (_stream: string, chunk: Buffer) => {
+        output.push(chunk.toString());
+        await end(`berth-${lease.resource.id}`);
+      };
+      const lost = { name: 'DriverError', code: 'resource-lost', temporary: false };
+      await expect(driver.execute(lease, { ...process, argv }, onOutput, unhurried())).rejects.toMatchObject(
+        lost,
+      );
+      expect(output).toEqual(['before\n']);
+      await expect(run(driver, lease, ['true'])).rejects.toMatchObject(lost);
+      await expect(driver.files(lease).read('any', unhurried())).rejects.toMatchObject(lost);
+      await expect(driver.files(lease).artifacts(unhurried())).rejects.toMatchObject(lost);
+      await driver.cut(lease, unhurried());
     });
 
     it('is destroyed under another name too', async () => {

@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { ADMIN_TOKEN } from './app.js';
 import { Caller, until } from './installation.js';
 import { Replica, type ReplicaOptions } from './replica.js';
@@ -60,8 +62,15 @@ export class BrokerProcess extends Caller {
     this.replica.letGo();
   }
 
+  /** Ids of what its drivers have made and not destroyed, and those before it on this database. */
+  async existing(): Promise<string[]> {
+    const types = await readdir(this.replica.world);
+    return (await Promise.all(types.map((type) => readdir(join(this.replica.world, type))))).flat().sort();
+  }
+
   override async close(): Promise<void> {
     await this.kill();
+    await rm(this.replica.world, { recursive: true, force: true });
     await super.close();
   }
 }

@@ -31,13 +31,18 @@ export class Replica {
   /** Resolves when it has ended, with how: its code or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
 
-  private constructor(private readonly child: ChildProcess) {
+  private constructor(
+    private readonly child: ChildProcess,
+    /** Where what the drivers make is kept, one directory for all brokers of a database: what one made the others find. */
+    readonly world: string,
+  ) {
     this.exited = once(child, 'exit').then(([code, signal]) => code ?? signal);
   }
 
   /** Starts one and waits until it serves. */
   static async start(databaseUrl: string, { adminToken, hold, env }: ReplicaOptions): Promise<Replica> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
+    const world = join(tmpdir(), `berth-world${new URL(databaseUrl).pathname.replaceAll('/', '-')}`);
     const child = spawn(process.execPath, [join(root(), 'test/support/killable-broker.mjs')], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
@@ -49,11 +54,12 @@ export class Replica {
         BERTH_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
         BERTH_LOG_LEVEL: process.env.BERTH_TEST_LOG_LEVEL ?? 'silent',
         BERTH_TEST_HOLD: hold ?? '',
+        BERTH_TEST_WORLD: world,
         ...env,
       },
     });
     child.once('exit', () => void rm(dataDir, { recursive: true, force: true }));
-    const replica = new Replica(child);
+    const replica = new Replica(child, world);
     return new Promise((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`The broker ended with ${code} before it served.`)));
       createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {

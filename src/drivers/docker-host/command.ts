@@ -94,7 +94,10 @@ async function endStarted(
   return endCommand(container, commandId).catch(() => undefined);
 }
 
-/** How a command ended that nobody ended. */
+/**
+ * How a command ended that nobody ended.
+ * @throws DriverError `resource-lost` where the container ended with it.
+ */
 async function exitOf(
   container: Container,
   execution: Execution,
@@ -111,12 +114,15 @@ async function exitOf(
     if (exitCode === 0) return { kind: 'exited', exitCode };
     const { State } = await container.ask(call, (it, abortSignal) => it.inspect({ abortSignal }));
     if (State.OOMKilled) return { kind: 'out-of-memory', reason: 'The container ended with it.' };
-    if (!State.Running || exitCode === null) return { kind: 'lost', reason: 'The container ended under it.' };
+    if (!State.Running) throw new DriverError('resource-lost', 'The container ended under it.');
+    if (exitCode === null) return { kind: 'lost', reason: 'The container was restarted under it.' };
     if (Number.isNaN(killsBefore)) return { kind: 'lost', reason: 'The container let no new process start.' };
     const kills = await memoryKills(container, call);
     return kills > killsBefore ? { kind: 'out-of-memory', exitCode } : { kind: 'exited', exitCode };
   } catch (fault) {
-    if (!(fault instanceof DriverError)) throw fault;
+    if (!(fault instanceof DriverError) || fault.code === 'resource-lost') throw fault;
+    const loss = await container.loss(fault);
+    if (loss) throw loss;
     return { kind: 'lost', reason: fault.message };
   }
 }

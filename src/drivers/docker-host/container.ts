@@ -1,9 +1,15 @@
 import type { Duplex } from 'node:stream';
 import type Dockerode from 'dockerode';
-import type { Call } from '../driver.js';
+import { type Call, DriverError, type DriverFaultCode } from '../driver.js';
 import type { Faults } from './docker-errors.js';
 import type { Engine } from './engine.js';
 import { type Frame, frames } from './frames.js';
+
+/** Time for the engine to say whether a container runs, in milliseconds. */
+const LOOK_MS = 10_000;
+
+/** Faults after which the container need not be looked for: it was just now, or the engine was not heard, or was asked for nonsense. */
+const SETTLED: readonly DriverFaultCode[] = ['resource-lost', 'unreachable', 'timed-out', 'invalid'];
 
 /** Time for the engine to start a process, in milliseconds; it takes some 70. */
 const START_MS = 30_000;
@@ -44,6 +50,34 @@ export class Container {
     faults?: Faults,
   ): Promise<T> {
     return this.engine.ask(call, (docker, signal) => request(docker.getContainer(this.name), signal), faults);
+  }
+
+  /**
+   * Does what needs the container to run. The engine answers in several ways where it does not, so that after any fault
+   * it is looked for: where it is gone, that is the fault.
+   */
+  async running<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (fault) {
+      if (!(fault instanceof DriverError) || SETTLED.includes(fault.code)) throw fault;
+      throw (await this.loss(fault)) ?? fault;
+    }
+  }
+
+  /** `resource-lost` where the container is gone or does not run; undefined where it runs, or can't be asked for. */
+  async loss(cause?: unknown): Promise<DriverError | undefined> {
+    const call = { signal: AbortSignal.timeout(LOOK_MS) };
+    try {
+      const { State } = await this.ask(call, (it, abortSignal) => it.inspect({ abortSignal }));
+      return State.Running
+        ? undefined
+        : new DriverError('resource-lost', 'The container does not run any more.', { cause });
+    } catch (fault) {
+      if (!(fault instanceof DriverError)) throw fault;
+      if (fault.code !== 'not-found') return undefined;
+      return new DriverError('resource-lost', 'The container is gone from its engine.', { cause });
+    }
   }
 
   /** Starts a process as the container's user. */

@@ -74,7 +74,7 @@ export class DockerHostDriver implements Driver {
     const spec = dockerHostSpec(resource.blueprint.spec);
     const container = this.containerOf(resource);
     const engine = await this.machines.engineOf(container.engine, call);
-    const info = await ownContainer(container, resource, call);
+    const info = await container.running(() => ownContainer(container, resource, call));
     const facts = isolationFound(info, engine);
     return {
       facts,
@@ -94,7 +94,7 @@ export class DockerHostDriver implements Driver {
       leaseId: lease.id,
       forget: [...ENGINE_ENVIRONMENT, ...names],
     };
-    return runCommand(place, process, onOutput, call);
+    return place.container.running(() => runCommand(place, process, onOutput, call));
   }
 
   files(lease: LeaseView): Files {
@@ -109,7 +109,7 @@ export class DockerHostDriver implements Driver {
       throw notClean(`what leases write to ${kept.join(', ')} can't be told from what was there`);
     }
     const container = this.containerOf(resource);
-    await restart(container, call);
+    await container.running(() => restart(container, call));
     const { differences: found } = await this.verify(resource, call);
     if (found.length > 0) throw notClean(found.join(' '));
     const directories = writableDirectories(spec);

@@ -52,7 +52,11 @@ export class ContainerFiles implements Files {
     private readonly leaseId: string,
   ) {}
 
-  async read(path: string, call: Call): Promise<Readable> {
+  read(path: string, call: Call): Promise<Readable> {
+    return this.container.running(() => this.open(path, call));
+  }
+
+  private async open(path: string, call: Call): Promise<Readable> {
     const content = receive(this.container, this.script(READ, segmentsOf(path).join('/')), call);
     const { value: first, done } = await content.next();
     if (done) throw new DriverError('failed', 'The container gave nothing of the file.');
@@ -65,7 +69,11 @@ export class ContainerFiles implements Files {
     );
   }
 
-  async write(path: string, content: Readable, call: Call): Promise<void> {
+  write(path: string, content: Readable, call: Call): Promise<void> {
+    return this.container.running(() => this.put(path, content, call));
+  }
+
+  private async put(path: string, content: Readable, call: Call): Promise<void> {
     const directories = segmentsOf(path);
     const name = directories.pop() ?? '';
     const part = `.berth-${randomUUID()}`;
@@ -83,11 +91,13 @@ export class ContainerFiles implements Files {
   }
 
   async artifacts(call: Call): Promise<Readable> {
+    const loss = await this.container.loss();
+    if (loss) throw loss;
     return onlyFiles(receive(this.container, this.script(ARCHIVE), call));
   }
 
   unpack(tar: Readable, call: Call): Promise<void> {
-    return send(this.container, this.script(UNPACK), tar, call);
+    return this.container.running(() => send(this.container, this.script(UNPACK), tar, call));
   }
 
   private script(text: string, ...words: string[]): ExecSpec {

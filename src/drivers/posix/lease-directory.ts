@@ -31,11 +31,17 @@ export function leaseDirectory(root: string, lease: LeaseView): LeaseDirectory {
   };
 }
 
-/** Script that makes the lease's directories where they are not yet. A host whose label is gone is not ours any more. */
-export function prepareScript({ resource, lease, work, artifacts, home, tmp }: LeaseDirectory): string {
+/** Script that goes on only where the resource is still there. A host whose label is gone is not ours any more. */
+export function presenceScript({ resource }: LeaseDirectory): string {
+  return `[ -f ${quote(`${resource}/broker`)} ] || { echo 'The resource is gone from its host.' >&2; ${exitWith('resource-lost')}; }`;
+}
+
+/** Script that makes the lease's directories where they are not yet. */
+export function prepareScript(directory: LeaseDirectory): string {
+  const { lease, work, artifacts, home, tmp } = directory;
   const directories = [work, artifacts, home, tmp];
   return [
-    `[ -f ${quote(`${resource}/broker`)} ] || { echo 'The resource is gone from its host.' >&2; ${exitWith('not-found')}; }`,
+    presenceScript(directory),
     `${directories.map((path) => `[ -d ${quote(path)} ]`).join(' && ')} ||`,
     `  { umask 077; mkdir -p ${quote(lease)} && cd ${quote(lease)} && umask 022 && mkdir -p work artifacts home tmp; } ||`,
     '  { cd /; exit 1; }',

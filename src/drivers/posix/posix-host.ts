@@ -62,7 +62,7 @@ cat /proc/sys/kernel/random/boot_id`;
 id -un
 cat /proc/sys/kernel/random/boot_id
 uname -sr
-${enter(resourceDirectory(this.root, resource.id))}
+${enter(resourceDirectory(this.root, resource.id), 'resource-lost')}
 ls -ld . | cut -d ' ' -f 1-4
 head -c 200 broker | tr -d '\\n'; echo
 df -Pk . | tail -n 1
@@ -101,7 +101,7 @@ exit 0`;
   async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
     const script = `
 ${killScript({ resourceId: resource.id })}
-${enter(resourceDirectory(this.root, resource.id))}
+${enter(resourceDirectory(this.root, resource.id), 'resource-lost')}
 for left in * .[!.]* ..?*; do
   [ "$left" = broker ] && continue
   if [ -e "./$left" ] || [ -L "./$left" ]; then

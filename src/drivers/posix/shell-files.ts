@@ -4,9 +4,15 @@ import { pipeline } from 'node:stream/promises';
 import { extract, pack } from 'tar-stream';
 import { aborted } from '../aborted.js';
 import { type Call, DriverError, type Files } from '../driver.js';
-import { type LeaseDirectory, pathParts, prepareScript, removeScript } from './lease-directory.js';
+import {
+  type LeaseDirectory,
+  pathParts,
+  prepareScript,
+  presenceScript,
+  removeScript,
+} from './lease-directory.js';
 import { quote } from './quote.js';
-import { complete, enter, exitWith, GIVE_UP, type Shell, type ShellProcess } from './shell.js';
+import { complete, enter, exitWith, GIVE_UP, type Shell, type ShellProcess, scriptFault } from './shell.js';
 
 /**
  * Files of a lease, by sh, cat and tar. A running lease may swap a directory for a link at any moment, so nothing is
@@ -26,6 +32,7 @@ async function read(shell: Shell, directory: LeaseDirectory, path: string, call:
   const { parent, name } = located(directory, path);
   const missing = new DriverError('not-found', `There is no regular file ${path} in the lease.`);
   const script = [
+    presenceScript(directory),
     enter(parent),
     `[ -f ${name} ] && [ ! -L ${name} ] || ${exitWith('not-found')}`,
     `exec tar -cf - ${name}`,
@@ -136,6 +143,8 @@ async function* tarEntries(running: ShellProcess, call: Call) {
     await copied;
     const end = await running.ended;
     if ('lost' in end) throw new DriverError('unreachable', end.lost, { temporary: true });
+    const fault = scriptFault('Reading files', end.exitCode, 'The resource is gone from its host.');
+    if (fault.code === 'resource-lost') throw fault;
   } catch (fault) {
     if (fault instanceof DriverError) throw fault;
     throw new DriverError('failed', 'The files could not be read to their end.', {

@@ -58,6 +58,7 @@ const FAULTS: Partial<Record<number, DriverFaultCode>> = {
   63: 'disk-full',
   64: 'not-clean',
   65: 'conflict',
+  66: 'resource-lost',
 };
 
 export function exitWith(code: DriverFaultCode): string {

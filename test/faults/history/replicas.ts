@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Replica } from '../../support/replica.js';
 
@@ -55,6 +56,7 @@ export class Replicas {
     const all = [...this.serving];
     this.serving.clear();
     await Promise.all(all.map((replica) => replica.stop()));
+    for (const { world } of all.slice(0, 1)) await rm(world, { recursive: true, force: true });
   }
 
   private async startOne(): Promise<void> {

@@ -1,0 +1,160 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { DriverError } from '../../src/drivers/driver.js';
+import type { FakeCall } from '../../src/drivers/fake.driver.js';
+import { type Shown, until, useInstallation } from '../support/installation.js';
+import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+
+const berth = useInstallation(policy('low'), tier('low'));
+
+beforeEach(async () => {
+  await berth.declare(
+    hosts('box', { resources: 3 }),
+    copies('trees', 'box', { resources: 2 }),
+    consumer('step', ['box', 'trees']),
+  );
+  await berth.approve('step', 'box');
+  await berth.approve('step', 'trees');
+  await berth.approve('trees', 'box');
+});
+
+/** Lets the resource be gone, as by a hand on the engine. */
+function vanish(id: string): void {
+  for (const fake of berth.app.fakes.values()) fake.existing.delete(id);
+}
+/** Lets the first call of the method find the resource gone. */
+function loseAt(method: FakeCall['method']): { lost: string[] } {
+  const seen: { lost: string[] } = { lost: [] };
+  berth.script = (call) => {
+    if (call.method !== method || seen.lost.length > 0) return;
+    seen.lost.push(call.id);
+    throw new DriverError('resource-lost', 'It is gone.');
+  };
+  return seen;
+}
+const hostOf = async (copy: string): Promise<string> =>
+  (
+    await berth.sql(
+      'SELECT h.resource_id FROM resources r JOIN leases h ON h.id = r.host_lease_id WHERE r.id = $1',
+      [copy],
+    )
+  )[0].resource_id;
+const command = (lease: string, shell: string) =>
+  berth.call(`POST /v1/leases/${lease}/commands`, { body: { shell }, headers: { prefer: 'wait=10' } });
+const message = expect.stringMatching(/^resource-lost: /);
+const broken = { ended: 'resource-lost', endedDetail: { message } };
+
+describe('a resource that is gone under an active lease', () => {
+  it('breaks the lease when a command meets it, which is lost', async () => {
+    const other = await berth.lease('step');
+    const { id, resource } = await berth.lease('step');
+    vanish(resource);
+    expect(await command(id, 'echo')).toMatchObject({
+      status: 201,
+      body: { state: 'lost', reason: `${resource} is gone.` },
+    });
+    expect(await berth.read(id)).toMatchObject(broken);
+    expect(await command(id, 'echo')).toMatchObject({
+      status: 410,
+      body: { code: 'lease-over', details: { ended: 'resource-lost', message } },
+    });
+    expect(await berth.becomes(resource, 'destroyed')).toMatchObject({ reason: message });
+    expect(await command(other.id, 'echo')).toMatchObject({ body: { state: 'exited', exitCode: 0 } });
+  });
+
+  it.each(['GET', 'PUT'])(
+    'breaks the lease when a file is moved by %s, which is answered 410',
+    async (method) => {
+      const { id, resource } = await berth.lease('step');
+      vanish(resource);
+      const body = method === 'PUT' ? 'text' : undefined;
+      expect(await berth.call(`${method} /v1/leases/${id}/files/a`, { body })).toMatchObject({
+        status: 410,
+        body: { code: 'lease-over', details: { ended: 'resource-lost', message } },
+      });
+      expect(await berth.read(id)).toMatchObject(broken);
+    },
+  );
+
+  it('ends the calls that wait for the lease and for its commands', async () => {
+    const { id, resource } = await berth.lease('step');
+    const sleeping = await berth.run(id, 'sleep', 0);
+    await until(
+      () => berth.calls('execute', sleeping.id),
+      (calls) => calls === 1,
+    );
+    const waiting = berth.ok(`GET /v1/leases/${id}/commands/${sleeping.id}`, {
+      headers: { prefer: 'wait=60' },
+    });
+    vanish(resource);
+    await command(id, 'echo');
+    expect(await waiting).toMatchObject({ state: 'cancelled' });
+  });
+
+  it('breaks the lease on a working copy whose host it was, and both resources', async () => {
+    const { id, resource } = await berth.lease('step', checkout);
+    const host = await hostOf(resource);
+    berth.script = ({ method }) => {
+      if (method === 'execute') throw new DriverError('resource-lost', 'The host is gone.');
+    };
+    vanish(host);
+    expect(await command(id, 'echo')).toMatchObject({ body: { state: 'lost' } });
+    expect(await berth.read(id)).toMatchObject(broken);
+    for (const lost of [resource, host]) await berth.becomes(lost, 'destroyed');
+  });
+
+  it('is no reason to take a host that can’t be reached for lost', async () => {
+    const { id } = await berth.lease('step');
+    berth.script = ({ method }) => {
+      if (method === 'execute') throw new DriverError('unreachable', 'No answer.', { temporary: true });
+    };
+    expect(await command(id, 'echo')).toMatchObject({ body: { state: 'lost', reason: 'No answer.' } });
+    expect(await berth.read(id)).toMatchObject({ state: 'active' });
+  });
+});
+
+describe('a resource that is gone before its lease is active', () => {
+  it('lets the lease wait again and get another', async () => {
+    const seen = loseAt('activate');
+    const { id } = await berth.request('step', checkout);
+    const { resource } = await berth.becomes(id, 'active');
+    expect(seen.lost).toEqual([id]);
+    const events = await berth.events(`&lease=${id}`);
+    const requeued = events.find(({ kind, data }: Shown) => kind === 'lease.pending' && data.from);
+    expect(requeued).toMatchObject({ data: { from: 'acquired', reason: 'resource-lost: It is gone.' } });
+    expect(requeued.resource).not.toBe(resource);
+    await berth.becomes(requeued.resource, 'destroyed');
+    expect((await berth.ok('GET /v1/blueprints/trees')).failures).toBe(0);
+  });
+});
+
+describe('a resource that is gone between leases', () => {
+  it.each(['cut', 'clean'] as const)(
+    'is destroyed when it is to be %s, and another is built',
+    async (method) => {
+      await berth.declare(hosts('box', { resources: 1 }));
+      const { id, resource } = await berth.lease('step');
+      await command(id, 'echo');
+      loseAt(method);
+      await berth.release(id);
+      expect(await berth.becomes(id, 'destroyed')).toMatchObject({ ended: 'released' });
+      expect(await berth.becomes(resource, 'destroyed')).toMatchObject({ reason: message });
+      const next = await berth.lease('step');
+      expect(next.resource).not.toBe(resource);
+    },
+  );
+
+  it('that another was to be built on is built on another host, and not the blueprint’s failure', async () => {
+    const seen = loseAt('build');
+    berth.script = (
+      (script) => (call: FakeCall) =>
+        berth.app.fakes.get('working-copy')?.calls.at(-1)?.id === call.id ? script(call) : undefined
+    )(berth.script);
+    const { id } = await berth.request('step', checkout);
+    await berth.becomes(id, 'active');
+    expect(seen.lost).toHaveLength(1);
+    expect((await berth.ok('GET /v1/blueprints/trees')).failures).toBe(0);
+    const hostsLost = () =>
+      berth.sql(`SELECT id FROM resources WHERE blueprint = 'box' AND state = 'destroyed'`);
+    await until(hostsLost, (rows) => rows.length === 1);
+  });
+});

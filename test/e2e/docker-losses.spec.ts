@@ -1,0 +1,139 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Container } from 'dockerode';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { client, testEngine, testImage } from '../support/docker.js';
+import { Caller, type Shown, until } from '../support/installation.js';
+import { violations } from '../support/invariants.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
+
+const engine = await testEngine();
+const image = engine ? await testImage(engine) : '';
+const docker = client(engine ?? 'unix:///nowhere');
+let app: TestApp;
+let berth: Caller;
+let broker: string;
+
+const containerOf = (resource: string): Container => docker.getContainer(`berth-${resource}`);
+/** Containers of this broker on the engine, as resource ids. */
+async function there(): Promise<string[]> {
+  const label = [`berth.broker=${broker}`];
+  const found = await docker.listContainers({ all: true, filters: { label } });
+  return found.map(({ Labels }) => Labels['berth.resource'] as string).sort();
+}
+const rows = async (where: string) =>
+  (await berth.sql(`SELECT id FROM resources WHERE ${where} ORDER BY id`)).map(({ id }) => id);
+/** Has the sweep look twice, the clock between the looks turned by SQL. */
+async function sweepTwice(...suspects: string[]): Promise<void> {
+  const seen = () => berth.sql('SELECT resource FROM sightings WHERE resource = ANY ($1)', [suspects]);
+  await berth.ok('POST /v1/sweep', { body: {} });
+  await until(seen, (sightings) => sightings.length === suspects.length);
+  await berth.sql(`UPDATE sightings SET first_seen_at = first_seen_at - interval '1 h'`);
+  await berth.ok('POST /v1/sweep', { body: {} });
+}
+
+(engine ? describe : describe.skip)('on a Docker engine', () => {
+  beforeAll(async () => {
+    app = await startTestApp({ real: true });
+    berth = new Caller(app);
+    broker = (await berth.ok('GET /v1/whoami')).broker.broker;
+    const waivers = [{ rule: 'broker-machine', subject: '*', reason: 'one machine plays all parts' }];
+    const spec = { engine, image, memory: '64m', pids: 32 };
+    await berth.declare(
+      policy('low', { waivers }),
+      tier('low'),
+      hosts('box', { resources: 4, reuse: 'none', warm: 1, spec }),
+      consumer('step', ['box']),
+    );
+    await berth.approve('step', 'box');
+  });
+
+  afterEach(async () => {
+    for (const { id } of (await berth.ok('GET /v1/leases?state=active')).items) await berth.release(id);
+    await until(
+      () => violations(berth.db, { atRest: true }),
+      (found) => found.length === 0,
+    );
+    expect(await there()).toEqual(await rows(`state <> 'destroyed'`));
+  });
+
+  afterAll(async () => {
+    await berth?.ok('POST /v1/blueprints/box/disable', { body: {} });
+    for (const id of (await berth?.ok('GET /v1/resources?state=active'))?.items.map(({ id }: Shown) => id) ??
+      []) {
+      await berth.ok(`POST /v1/resources/${id}/release`, { body: {} });
+      await berth.becomes(id, 'destroyed');
+    }
+    await berth?.close();
+    await app?.close();
+  });
+
+  it('a container that was removed is lost to its lease at the next act, and to no other', async () => {
+    const other = await berth.lease('step');
+    const { id, resource } = await berth.lease('step');
+    await containerOf(resource).remove({ force: true });
+    expect(await berth.run(id, 'echo')).toMatchObject({
+      state: 'lost',
+      reason: 'The container is gone from its engine.',
+    });
+    const message = 'resource-lost: The container is gone from its engine.';
+    expect(await berth.read(id)).toMatchObject({ ended: 'resource-lost', endedDetail: { message } });
+    await berth.becomes(resource, 'destroyed');
+    expect(await berth.run(other.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+  });
+
+  it('a container that was stopped under a command is lost, and the command with it', async () => {
+    const { id, resource } = await berth.lease('step');
+    const { id: command } = await berth.run(id, 'echo on; exec sleep 1000', 0);
+    await until(
+      () => berth.call(`GET /v1/leases/${id}/commands/${command}/output`),
+      ({ body }) => body.includes('on'),
+    );
+    await containerOf(resource).kill();
+    expect(await berth.becomes(id, { ended: 'resource-lost' })).toMatchObject({
+      endedDetail: { message: expect.stringMatching(/^resource-lost: /) },
+    });
+    expect(await berth.ok(`GET /v1/leases/${id}/commands/${command}`)).toMatchObject({ state: 'lost' });
+    await berth.becomes(resource, 'destroyed');
+  });
+
+  it('a leased container that died, and a warm one that was removed, are noticed though nobody acts', async () => {
+    const [leased, other] = [await berth.lease('step'), await berth.lease('step')];
+    const warm = () => rows(`state = 'active' AND leases = 0`);
+    const [idle] = await until(warm, (ids) => ids.length === 1);
+    await containerOf(leased.resource).kill();
+    await containerOf(idle).remove({ force: true });
+    await sweepTwice(leased.resource, idle);
+    expect(await berth.becomes(leased.id, 'destroyed')).toMatchObject({
+      ended: 'resource-lost',
+      endedDetail: { message: expect.stringMatching(/^resource-lost: /) },
+    });
+    await berth.becomes(idle, 'destroyed');
+    await until(warm, (ids) => ids.length === 1 && ids[0] !== idle);
+    expect(await berth.run(other.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+  });
+
+  it('a container of ours without a row is destroyed, and nobody else’s is touched', async () => {
+    const make = (name: string, labels: Record<string, string>) =>
+      docker.createContainer({ name, Image: image, Cmd: ['true'], Labels: labels });
+    const resource = 'res_nobody';
+    const own = { 'berth.broker': broker, 'berth.resource': resource };
+    const foreign = [
+      await make(`berth-${broker}-x`, { ...own, 'berth.broker': `${broker}x` }),
+      await make(`${broker}-copy`, own),
+      await make(`${broker}-person`, {}),
+    ];
+    await make(`berth-${resource}`, own);
+    const { suspects } = await berth.ok('GET /v1/sweep');
+    expect(suspects).toMatchObject([{ kind: 'orphan', resource, name: `berth-${resource}` }]);
+    await sweepTwice(resource);
+    await until(
+      () => berth.events(`&resource=${resource}`),
+      (events) => events.at(-1)?.kind === 'orphan.destroyed',
+    );
+    await expect(containerOf(resource).inspect()).rejects.toMatchObject({ statusCode: 404 });
+    for (const container of foreign) {
+      expect((await container.inspect()).Id).toBe(container.id);
+      await container.remove();
+    }
+  });
+});
