@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { APPLY } from './cli/apply.js';
 import { CP } from './cli/cp.js';
 import { DECISIONS } from './cli/decide.js';
+import { DOCTOR } from './cli/doctor.js';
 import { EVENTS } from './cli/events.js';
 import { EXEC } from './cli/exec.js';
 import { exitCodeOf, explain } from './cli/exit.js';
@@ -14,7 +15,20 @@ import { InterruptedError } from './cli/signals.js';
 import { UP } from './cli/up.js';
 import { UPKEEP } from './cli/upkeep.js';
 
-const COMMANDS = [UP, APPLY, ...LOGIN, ...LISTS, EVENTS, ...DECISIONS, ...LEASES, EXEC, CP, RUN, ...UPKEEP];
+const COMMANDS = [
+  UP,
+  APPLY,
+  ...LOGIN,
+  ...LISTS,
+  EVENTS,
+  ...DECISIONS,
+  ...LEASES,
+  EXEC,
+  CP,
+  RUN,
+  ...UPKEEP,
+  DOCTOR,
+];
 
 /** The command line: a client of the REST API and nothing else. */
 async function main(): Promise<void> {

@@ -14,6 +14,7 @@ import { EventStore } from '../store/event.store.js';
 import { IdempotencyStore } from '../store/idempotency.store.js';
 import { IdentityStore } from '../store/identity.store.js';
 import { InstallationStore } from '../store/installation.store.js';
+import { InvariantStore } from '../store/invariants.store.js';
 import { LeaseStore } from '../store/lease.store.js';
 import { Notifications } from '../store/notifications.js';
 import { OperationStore } from '../store/operation.store.js';
@@ -29,6 +30,7 @@ import { CatalogueService } from './catalogue.service.js';
 import { CommandService } from './command.service.js';
 import { Credentials } from './credentials.js';
 import { type Change, DeclarationService } from './declaration.service.js';
+import { DoctorService } from './doctor.service.js';
 import type { Drivers } from './drivers.js';
 import { EventService } from './event.service.js';
 import { FileService } from './file.service.js';
@@ -114,6 +116,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const operations = new OperationStore(db);
   const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
   const sweep = new Sweep(brokerId, drivers, sweeps);
+  const sweepService = new SweepService(db, blueprints, sweeps, sweep, signals);
   const sweepSteps = new SweepSteps({ ...steps, blueprints, sweeps, sweep });
   const reconciler = new Reconciler({
     claims,
@@ -156,6 +159,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     allocator,
     signals,
   );
+  const isolation = new IsolationService(installation, blueprints, resources, machine);
   const identities = new IdentityService(new IdentityStore(db), consumers, events);
   const commandService = new CommandService({ commands, leases, views, losses, signals, log, processId });
 
@@ -170,8 +174,9 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new FileService(leases, views, losses),
       new ResourceService(resources, losses, events, allocator, signals),
       new EventService(events, signals),
-      new IsolationService(installation, blueprints, resources, machine),
-      new SweepService(db, blueprints, sweeps, sweep, signals),
+      isolation,
+      sweepService,
+      new DoctorService(new InvariantStore(db), isolation, sweepService),
       new OperationService({ operations, consumers, events, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
       new HealthService(status, installation, brokerId),

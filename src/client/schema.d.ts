@@ -766,6 +766,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check every invariant
+         * @description Against the database and against what exists at every endpoint. Changes nothing; takes some seconds where something is found.
+         */
+        get: operations["Doctor.examine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/manifests": {
         parameters: {
             query?: never;
@@ -1437,6 +1457,38 @@ export interface components {
             suspects: components["schemas"]["Suspect"][];
             silent: components["schemas"]["Silent"][];
             sweeps: components["schemas"]["Sweep"][];
+        };
+        DoctorFinding: {
+            name: string;
+            /** @description Of the invariant in docs/architecture.md; null: the broker’s own bookkeeping. */
+            number: number | null;
+            /**
+             * @description Whether it must hold at every instant, or once nothing is under way: what is found of the latter was still so 2 s later, and nobody at work on it.
+             * @enum {string}
+             */
+            when: "always" | "at-rest";
+            /** @description What must hold, and does not. */
+            sentence: string;
+            /** @description What to do. */
+            advice: string;
+            /** @description Ids or names of what breaks it, at most 20. */
+            subjects: string[];
+            /** @description There are more. */
+            more: boolean;
+        };
+        Unchecked: {
+            /** @description Name of the check. */
+            check: string;
+            reason: string;
+        };
+        Diagnosis: {
+            /** @description Everything was checked, and nothing was found. */
+            whole: boolean;
+            /** @description Names of the checks. */
+            checked: string[];
+            findings: components["schemas"]["DoctorFinding"][];
+            /** @description What could not be checked, or not everywhere. */
+            unchecked: components["schemas"]["Unchecked"][];
         };
         ManifestsBody: {
             /** @description Taken together: one may refer to another. */
@@ -4927,6 +4979,53 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `malformed` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "Doctor.examine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Diagnosis"];
+                };
             };
             /** @description `malformed` */
             400: {

@@ -5,6 +5,7 @@ import { BearerGuard } from './bearer.guard.js';
 import { BlueprintsController } from './blueprints.controller.js';
 import { CommandsController } from './commands.controller.js';
 import { ConsumersController } from './consumers.controller.js';
+import { DoctorController } from './doctor.controller.js';
 import { EventsController } from './events.controller.js';
 import { FilesController } from './files.controller.js';
 import { HealthController } from './health.controller.js';
@@ -33,6 +34,7 @@ export const CONTROLLERS: Type<unknown>[] = [
   EventsController,
   IsolationController,
   SweepController,
+  DoctorController,
   ManifestsController,
   HealthController,
 ];

@@ -104,3 +104,35 @@ describe('--json', () => {
     expect(() => JSON.parse(stdout)).not.toThrow();
   });
 });
+
+describe('doctor', () => {
+  const asAdmin = () => ({ BERTH_TOKEN: world.tokens.admin });
+
+  it('says that all is well, and exits with 0', async () => {
+    expect(await berth(['doctor'], asAdmin())).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^All \d+ checks hold\.\n$/),
+      stderr: '',
+    });
+  });
+
+  it('says what is wrong and what to do, and exits with 1', async () => {
+    const { body: edge } = await world.call('GET /v1/authorizations?consumer=other');
+    const { id } = edge.items[0];
+    await world.call(`POST /v1/authorizations/${id}/approve`, { body: { reason: 'for the test' } });
+    const tier = {
+      kind: 'Tier',
+      metadata: { name: 'low' },
+      apiVersion: 'berth/v1',
+      spec: { fourEyes: true },
+    };
+    await world.call('POST /v1/manifests', { body: { documents: [tier] } });
+    const { code, stdout } = await berth(['doctor'], asAdmin());
+    expect(code).toBe(1);
+    expect(stdout).toContain('[four-eyes, invariant 8, always]');
+    expect(stdout).toContain(id);
+    const json = await berth(['doctor', '--json'], asAdmin());
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ whole: false, findings: [{ name: 'four-eyes' }] });
+  });
+});

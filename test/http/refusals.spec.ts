@@ -56,6 +56,7 @@ const ROUTES: [route: string, access: 'anyone' | 'reader' | 'admin'][] = [
   [`POST /v1/resources/res_${ID}/release`, 'admin'],
   [`POST /v1/resources/res_${ID}/cordon`, 'admin'],
   [`POST /v1/resources/res_${ID}/uncordon`, 'admin'],
+  ['GET /v1/doctor', 'reader'],
   ['GET /v1/sweep', 'reader'],
   ['POST /v1/sweep', 'admin'],
   [`POST /v1/resources/res_${ID}/reclaim`, 'admin'],

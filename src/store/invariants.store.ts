@@ -1,0 +1,329 @@
+import type { Database } from './database.js';
+
+/** What must hold in the database, and how to see that it does. */
+export interface Invariant {
+  name: string;
+  /** Its number in docs/architecture.md; null where it is the broker's own bookkeeping. */
+  number: number | null;
+  /** Whether it holds at every instant, or only once nothing is under way. */
+  when: 'always' | 'at-rest';
+  sentence: string;
+  /** What to do where it does not hold. */
+  advice: string;
+  /** Selects, as `id`, what breaks it. */
+  text: string;
+}
+
+const REPORT =
+  'The broker is at fault, or someone wrote to its database: report it with the events of the subjects.';
+const RELEASE = `Release the resources (POST /v1/resources/{id}/release). ${REPORT}`;
+const DECIDE = 'Decline the authorization, then have it approved anew by who may.';
+
+/** Every invariant that rows can show. What a rule forbids to be done (7, and roles in 8) shows in no row, and is for tests. */
+export const INVARIANTS: readonly Invariant[] = [
+  {
+    name: 'resource-tier',
+    number: 1,
+    when: 'always',
+    sentence: 'a resource has the tier of its blueprint',
+    advice: RELEASE,
+    text: 'SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.tier <> b.tier',
+  },
+  {
+    name: 'lease-tier',
+    number: 2,
+    when: 'always',
+    sentence: 'a lease is on a resource of its tier',
+    advice: RELEASE,
+    text: 'SELECT l.id FROM leases l JOIN resources r ON r.id = l.resource_id WHERE r.tier <> l.tier',
+  },
+  {
+    name: 'consumer-tier',
+    number: 2,
+    when: 'always',
+    sentence: 'a live lease has the tier of its consumer',
+    advice: `Release the lease. ${REPORT}`,
+    text: `SELECT l.id FROM leases l JOIN consumers c ON c.name = l.object_name
+            WHERE l.object_kind = 'consumer' AND l.state <> 'destroyed' AND c.tier <> l.tier`,
+  },
+  {
+    name: 'single-use',
+    number: 2,
+    when: 'at-rest',
+    sentence: 'a single-use resource that was used is not kept',
+    advice: RELEASE,
+    text: `SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint
+            WHERE b.reuse = 'none' AND r.state = 'active' AND r.leases = 0 AND r.uses > 0`,
+  },
+  {
+    name: 'working-copy-tier',
+    number: 4,
+    when: 'always',
+    sentence: 'a working copy stands on a host of its tier',
+    advice: RELEASE,
+    text: 'SELECT r.id FROM resources r JOIN leases h ON h.id = r.host_lease_id WHERE h.tier <> r.tier',
+  },
+  {
+    name: 'host-blueprint-tier',
+    number: 4,
+    when: 'always',
+    sentence: 'a working-copy blueprint uses host blueprints of its own tier',
+    advice: 'Declare the blueprint again, with hosts of its tier that are there.',
+    text: `SELECT DISTINCT w.name AS id FROM blueprints w, jsonb_array_elements_text(w.spec -> 'hosts') AS host (name)
+             LEFT JOIN blueprints b ON b.name = host.name
+            WHERE w.type = 'working-copy' AND b.tier IS DISTINCT FROM w.tier`,
+  },
+  {
+    name: 'authorized-use',
+    number: 5,
+    when: 'always',
+    sentence: 'nothing is held without an authorization on record',
+    advice: `Release the lease. ${REPORT}`,
+    text: `SELECT l.id FROM leases l WHERE l.state IN ('acquired', 'active') AND NOT EXISTS (
+             SELECT FROM authorizations a
+              WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.blueprint = l.blueprint)`,
+  },
+  {
+    name: 'approval-tier',
+    number: 6,
+    when: 'always',
+    sentence: 'no approval crosses tiers',
+    advice: 'Decline the authorization.',
+    text: `SELECT a.id FROM authorizations a JOIN blueprints b ON b.name = a.blueprint
+             LEFT JOIN consumers c ON a.object_kind = 'consumer' AND c.name = a.object_name
+             LEFT JOIN blueprints o ON a.object_kind = 'blueprint' AND o.name = a.object_name
+            WHERE a.state = 'authorized' AND coalesce(c.tier, o.tier) IS DISTINCT FROM b.tier`,
+  },
+  {
+    name: 'four-eyes',
+    number: 8,
+    when: 'always',
+    sentence: 'where the tier asks for four eyes, nobody has approved what they asked for themselves',
+    advice: `${DECIDE} The tier may have asked for it only since.`,
+    text: `SELECT a.id FROM authorizations a JOIN blueprints b ON b.name = a.blueprint JOIN tiers t ON t.name = b.tier
+            WHERE a.state = 'authorized' AND a.decided_by = a.requested_by AND (t.profile ->> 'fourEyes')::boolean`,
+  },
+  {
+    name: 'approval-as-is',
+    number: 9,
+    when: 'always',
+    sentence: 'no approval stands for a blueprint that has widened since',
+    advice: DECIDE,
+    text: `SELECT id FROM authorizations WHERE state = 'authorized' AND changes <> '{}'`,
+  },
+  {
+    name: 'approval-in-time',
+    number: 9,
+    when: 'at-rest',
+    sentence: 'an approval whose time is up is expired',
+    advice: 'See that a broker runs and its log shows no errors: it expires approvals by itself.',
+    text: `SELECT id FROM authorizations WHERE state = 'authorized' AND expires_at <= now()`,
+  },
+  {
+    name: 'holds-counted',
+    number: 10,
+    when: 'always',
+    sentence: 'a resource counts its live holds',
+    advice: RELEASE,
+    text: `SELECT r.id FROM resources r WHERE r.leases <> (
+             SELECT count(*) FROM leases l WHERE l.resource_id = r.id AND l.state <> 'destroyed')`,
+  },
+  {
+    name: 'one-holder',
+    number: 10,
+    when: 'always',
+    sentence: 'no place of a resource is held twice',
+    advice: RELEASE,
+    text: `SELECT resource_id AS id FROM leases WHERE state <> 'destroyed' AND resource_id IS NOT NULL
+            GROUP BY resource_id, slot HAVING count(*) > 1`,
+  },
+  {
+    name: 'one-resource',
+    number: 10,
+    when: 'always',
+    sentence: 'no place of a blueprint, and no SSH machine, is two live resources',
+    advice: RELEASE,
+    text: `SELECT id FROM (
+             SELECT id, count(*) OVER (PARTITION BY blueprint, slot) AS in_slot,
+                    CASE WHEN place IS NOT NULL THEN count(*) OVER (PARTITION BY blueprint, place) END AS in_place,
+                    CASE WHEN machine_key IS NOT NULL THEN count(*) OVER (PARTITION BY machine_key) END AS on_machine
+               FROM resources WHERE state <> 'destroyed') r
+            WHERE greatest(in_slot, in_place, on_machine) > 1`,
+  },
+  {
+    name: 'held-exists',
+    number: 10,
+    when: 'always',
+    sentence: 'a live lease that holds has a resource that is not gone',
+    advice: `Release the lease. ${REPORT}`,
+    text: `SELECT l.id FROM leases l LEFT JOIN resources r ON r.id = l.resource_id
+            WHERE l.state IN ('acquired', 'active') AND (r.id IS NULL OR r.state = 'destroyed')`,
+  },
+  {
+    name: 'fences',
+    number: 10,
+    when: 'always',
+    sentence: 'no two grants of a live resource have one fence, and none is ahead of it',
+    advice: RELEASE,
+    text: `SELECT l.resource_id AS id FROM leases l JOIN resources r ON r.id = l.resource_id WHERE r.state <> 'destroyed'
+            GROUP BY l.resource_id, r.fence HAVING count(*) <> count(DISTINCT l.fence) OR max(l.fence) > r.fence`,
+  },
+  {
+    name: 'resource-limit',
+    number: 10,
+    when: 'at-rest',
+    sentence: 'no more resources of a blueprint live than its limit',
+    advice: 'If the limit was lowered, leases end first; else release resources of the blueprint.',
+    text: `SELECT b.name AS id FROM blueprints b JOIN resources r ON r.blueprint = b.name AND r.state <> 'destroyed'
+            GROUP BY b.name HAVING count(*) > b.max_resources`,
+  },
+  {
+    name: 'lease-limit',
+    number: 10,
+    when: 'at-rest',
+    sentence: 'no more leases live on a resource than its limit',
+    advice: 'If the limit was lowered, leases end first; else release leases of the resource.',
+    text: `SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.leases > b.leases_per_resource`,
+  },
+  {
+    name: 'backstops',
+    number: 10,
+    when: 'always',
+    sentence: 'the database has the constraints that refuse what must not be',
+    advice: 'Stop the brokers, look for what the constraint forbids, and create it again as in migrations/.',
+    text: `SELECT id FROM unnest(ARRAY['leases_hold', 'resources_slot', 'resources_place', 'resources_machine']) AS id
+            WHERE NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+                               WHERE c.relname = id AND i.indisvalid AND i.indisunique AND pg_table_is_visible(c.oid))
+           UNION ALL
+           SELECT id FROM unnest(ARRAY['blueprints_tier', 'authorizations_tier']) AS id
+            WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = id AND tgenabled <> 'D' AND pg_table_is_visible(tgrelid))
+           UNION ALL
+           SELECT id FROM unnest(ARRAY['resources_blueprint_type_tier_fkey', 'leases_resource_id_tier_fkey']) AS id
+            WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = id AND convalidated AND pg_table_is_visible(conrelid))`,
+  },
+  {
+    name: 'held-fit',
+    number: 12,
+    when: 'always',
+    sentence: 'what is held is neither being cleaned nor unfit',
+    advice: RELEASE,
+    text: `SELECT id FROM resources WHERE hygiene IN ('cleaning', 'quarantined') AND state = 'active' AND leases > 0`,
+  },
+  {
+    name: 'policy-readable',
+    number: 13,
+    when: 'always',
+    sentence: 'every tier has a profile that says all that is asked of it',
+    advice: 'Declare the tier again.',
+    text: `SELECT name AS id FROM tiers
+            WHERE NOT profile ?& ARRAY['reuse', 'network', 'runtimes', 'maxTtlSeconds', 'maxLeasesPerResource', 'secrets', 'fourEyes']`,
+  },
+  {
+    name: 'waiting-said',
+    number: null,
+    when: 'always',
+    sentence: 'who waits says on what, and who does not says nothing',
+    advice: REPORT,
+    text: `SELECT id FROM leases WHERE (waiting IS NOT NULL) <> (state IN ('pending', 'acquired'))`,
+  },
+  {
+    name: 'next-step',
+    number: null,
+    when: 'always',
+    sentence: 'what has a next step is due, or claimed, or woken by another',
+    advice: `Cordon and uncordon the resource, or release the lease: that makes it due. ${REPORT}`,
+    text: `SELECT id FROM leases WHERE due_at IS NULL AND claimed_until IS NULL
+              AND (state IN ('acquired', 'released', 'broken') OR (state = 'active' AND expires_at IS NOT NULL))
+           UNION ALL
+           SELECT r.id FROM resources r LEFT JOIN leases h ON h.id = r.host_lease_id
+            WHERE r.due_at IS NULL AND r.claimed_until IS NULL
+              AND (r.state IN ('released', 'broken')
+                OR (r.state = 'active' AND r.leases = 0 AND r.hygiene <> 'clean')
+                OR (r.state = 'pending' AND (r.type = 'host' OR h.state IS NULL OR h.state NOT IN ('pending', 'acquired'))))`,
+  },
+  {
+    name: 'settled',
+    number: null,
+    when: 'at-rest',
+    sentence: 'what is over is destroyed, and what was used is cleaned',
+    advice: 'The log says why it is tried again; mostly an engine or host has to be got back.',
+    text: `SELECT id FROM leases WHERE state IN ('acquired', 'released', 'broken')
+           UNION ALL
+           SELECT id FROM resources WHERE state IN ('released', 'broken')
+              OR (state = 'active' AND (hygiene NOT IN ('clean', 'dirty') OR (hygiene = 'dirty' AND leases = 0)))`,
+  },
+  {
+    name: 'host-lease-life',
+    number: null,
+    when: 'at-rest',
+    sentence: 'a host lease lives exactly as long as the working copy on it',
+    advice: `Release the working copy's resource. ${REPORT}`,
+    text: `SELECT h.id FROM leases h LEFT JOIN resources r ON r.id = h.for_resource
+            WHERE h.object_kind = 'blueprint'
+              AND (h.state <> 'destroyed') <> (r.state IS NOT NULL AND r.state <> 'destroyed')`,
+  },
+  {
+    name: 'active-on-active',
+    number: null,
+    when: 'at-rest',
+    sentence: 'nothing is active on what is not',
+    advice: RELEASE,
+    text: `SELECT l.id FROM leases l JOIN resources r ON r.id = l.resource_id WHERE l.state = 'active' AND r.state <> 'active'`,
+  },
+  {
+    name: 'runner-alive',
+    number: null,
+    when: 'at-rest',
+    sentence: 'a command that runs has a broker process that runs it',
+    advice: 'See that a broker runs and its log shows no errors: it closes such records by itself.',
+    text: `SELECT id FROM commands WHERE state IN ('queued', 'running') AND alive_until < now()`,
+  },
+];
+
+/** What breaks an invariant; `unknown` says why that could not be seen. */
+export interface Breach {
+  ids: string[];
+  /** There are more than were asked for. */
+  more: boolean;
+  unknown?: string;
+}
+
+/** Looks whether what must hold does. */
+export class InvariantStore {
+  constructor(private readonly db: Database) {}
+
+  /** At most `limit` of what breaks it, within the time given, writing nothing. */
+  async breach({ text }: Invariant, limit: number, timeoutMs: number): Promise<Breach> {
+    try {
+      const rows = await this.db.transaction(async (transaction) => {
+        await transaction.rows({ text: 'SET TRANSACTION READ ONLY' });
+        // Planned for the tables as they are, unlike statements that are planned once.
+        await transaction.rows(
+          {
+            text: `SELECT set_config('statement_timeout', $1, true), set_config('enable_seqscan', 'on', true),
+                          set_config('plan_cache_mode', 'auto', true)`,
+          },
+          [`${timeoutMs}`],
+        );
+        return transaction.rows<{ id: string }>({ text: `SELECT id FROM (${text}) AS broken LIMIT $1` }, [
+          limit + 1,
+        ]);
+      });
+      return { ids: rows.slice(0, limit).map(({ id }) => id), more: rows.length > limit };
+    } catch (error) {
+      return { ids: [], more: false, unknown: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Of these ids, those that a process is at work on, at its first try. */
+  async underWay(ids: readonly string[]): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      {
+        text: `SELECT id FROM leases WHERE id = ANY ($1) AND claimed_until > now() AND attempts = 0
+               UNION ALL SELECT id FROM resources WHERE id = ANY ($1) AND claimed_until > now() AND attempts = 0`,
+      },
+      [ids],
+    );
+    return rows.map(({ id }) => id);
+  }
+}
