@@ -35,14 +35,6 @@ async function furnish(broker: BrokerProcess): Promise<void> {
   await broker.approve('trees', 'box');
 }
 
-/** What the dead process had claimed comes up again now, and not when its claims lapse. */
-async function lapse(broker: BrokerProcess): Promise<void> {
-  await broker.sql(`UPDATE leases SET claimed_until = now() WHERE claimed_until IS NOT NULL;
-    UPDATE resources SET claimed_until = now() WHERE claimed_until IS NOT NULL;
-    UPDATE commands SET alive_until = now() - interval '1 s' WHERE alive_until IS NOT NULL`);
-  await broker.nudge();
-}
-
 /** All is at rest, every invariant holds, and what the drivers made is exactly what the rows say there is. */
 async function converged(broker: BrokerProcess): Promise<void> {
   const broken = await until(
@@ -71,7 +63,7 @@ describe('a broker that is killed', () => {
     await first.holding();
     await first.kill();
     const second = await start();
-    await lapse(second);
+    await second.lapse();
     await second.becomes(id, 'active');
     await converged(second);
     await wound(second);
@@ -84,7 +76,7 @@ describe('a broker that is killed', () => {
     await first.holding();
     await first.kill();
     const second = await start();
-    await lapse(second);
+    await second.lapse();
     await second.becomes(id, 'active');
     await converged(second);
     await wound(second);
@@ -98,7 +90,7 @@ describe('a broker that is killed', () => {
     await first.holding();
     await first.kill();
     const second = await start();
-    await lapse(second);
+    await second.lapse();
     const seen = await until(
       () => second.ok(`GET /v1/leases/${id}/commands/${command.id}`),
       ({ state }) => state === 'lost',
@@ -123,7 +115,7 @@ describe('a broker that is killed', () => {
       await first.kill();
       const second = await start();
       expect((await second.read(next.id)).state).toBe('pending');
-      await lapse(second);
+      await second.lapse();
       await second.becomes(next.id, 'active');
       const since = second.calls.map(({ method }) => method);
       expect(since).toEqual(hold === 'cut' ? ['cut', 'clean'] : ['clean']);
@@ -141,7 +133,7 @@ describe('a broker that is killed', () => {
     await first.holding();
     await first.kill();
     const second = await start();
-    await lapse(second);
+    await second.lapse();
     await second.becomes(resource, 'destroyed');
     await converged(second);
   });
@@ -192,7 +184,7 @@ describe('a broker that is killed', () => {
       await broker.kill();
       expect(await violations(db)).toEqual([]);
       broker = await start();
-      await lapse(broker);
+      await broker.lapse();
       await releaseAll(broker);
     }
     ended = true;

@@ -38,9 +38,23 @@ export class BrokerProcess extends Caller {
     return (await until(() => this.replica.held[0], Boolean))?.id as string;
   }
 
+  /** Once it has ended by itself. */
+  async dies(): Promise<void> {
+    await this.replica.exited;
+  }
+
   /** Ends it as a power cut does. */
   kill(): Promise<void> {
     return this.replica.kill();
+  }
+
+  /** What a dead process had claimed comes up again now, and not when its claims lapse. */
+  async lapse(): Promise<void> {
+    await this.sql(`UPDATE leases SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+      UPDATE resources SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+      UPDATE sweeps SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+      UPDATE commands SET alive_until = now() - interval '1 s' WHERE alive_until IS NOT NULL`);
+    await this.nudge();
   }
 
   /** Ends it as an operator does. */

@@ -2,8 +2,12 @@
 // each call on standard output, and do to it what a test says. What they make is kept under BERTH_TEST_WORLD and
 // outlives them, as containers outlive a broker.
 //
-//   BERTH_TEST_HOLD   the method, such as `build` or `cut`, whose calls never end but when they are told to
-//   BERTH_TEST_DEAF   the method whose calls don't even end then; they go on, and succeed, after SIGUSR2
+//   BERTH_TEST_HOLD        the method, such as `build` or `cut`, whose calls never end but when they are told to
+//   BERTH_TEST_DEAF        the method whose calls don't even end then; they go on, and succeed, after SIGUSR2
+//   BERTH_TEST_REAL        the real drivers in place of the fakes
+//   BERTH_TEST_KILL_AFTER  where the process dies by its own hand: `build:2` after the second build has had its effect,
+//                          `save-resource:1` after that statement was committed for the first time, `transaction:3`
+//                          after the third
 import './skewed-clock.mjs';
 import 'reflect-metadata';
 import { once } from 'node:events';
@@ -14,17 +18,19 @@ import { Drivers } from '../../dist/src/broker/drivers.js';
 import { readConfig } from '../../dist/src/config.js';
 import { PROVIDES } from '../../dist/src/domain/blueprint.js';
 import { FakeDriver } from '../../dist/src/drivers/fake.driver.js';
+import { Database } from '../../dist/src/store/database.js';
 import { KeptSet } from './kept-set.mjs';
 
+const { BERTH_TEST_HOLD, BERTH_TEST_DEAF, BERTH_TEST_WORLD, BERTH_TEST_REAL, BERTH_TEST_KILL_AFTER } =
+  process.env;
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 /** Says the call before anything is done, so that a test knows of everything that may exist, and when it will be done. */
 async function script({ method, id, signal }) {
   say({ call: method, id });
-  const { BERTH_TEST_HOLD: hold, BERTH_TEST_DEAF: deaf } = process.env;
-  if (method === hold || method === deaf) {
+  if (method === BERTH_TEST_HOLD || method === BERTH_TEST_DEAF) {
     say({ held: method, id });
-    await (method === deaf ? once(process, 'SIGUSR2') : aborted(signal));
+    await (method === BERTH_TEST_DEAF ? once(process, 'SIGUSR2') : aborted(signal));
   }
   say({ done: method, id });
 }
@@ -35,17 +41,41 @@ function aborted(signal) {
   });
 }
 
+const passes = new Map();
+
+/** Counts what has been done, and dies where it was told to. */
+function passed(step) {
+  const times = (passes.get(step) ?? 0) + 1;
+  passes.set(step, times);
+  if (BERTH_TEST_KILL_AFTER === `${step}:${times}`) process.kill(process.pid, 'SIGKILL');
+}
+
+/** Lets `passed` know of each call of the method that has ended well. */
+function watch(object, method, stepOf) {
+  const act = object[method];
+  object[method] = async function (...args) {
+    const result = await act.apply(this, args);
+    passed(stepOf(...args));
+    return result;
+  };
+}
+
+watch(Database.prototype, 'rows', ({ name }) => name);
+watch(Database.prototype, 'transaction', () => 'transaction');
+
+function fake(type) {
+  const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
+  for (const method of ['build', 'verify', 'activate', 'execute', 'clean', 'cut', 'destroy'])
+    watch(driver, method, () => method);
+  return driver;
+}
+
 const config = readConfig(process.env);
 const app = await createApp({
   config,
   databaseUrl: config.databaseUrl,
   log: pino({ level: config.logLevel }, pino.destination(2)),
-  drivers: () =>
-    new Drivers(
-      Object.keys(PROVIDES).map(
-        (type) => new FakeDriver(type, script, new KeptSet(join(process.env.BERTH_TEST_WORLD, type))),
-      ),
-    ),
+  drivers: BERTH_TEST_REAL ? undefined : () => new Drivers(Object.keys(PROVIDES).map(fake)),
 });
 await app.broker.start();
 await app.nest.listen(0, '127.0.0.1');

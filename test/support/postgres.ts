@@ -8,13 +8,19 @@ export interface TestDatabase {
 }
 
 /**
- * A database of the caller's own, on the server that the whole run shares: about 50 ms. It is migrated and has no rows;
- * with `bare` it is as PostgreSQL makes it.
+ * A database of the caller's own, on the server that the whole run shares: about 50 ms. It is migrated and has no rows; a
+ * copy of `of`, which nobody may be connected to; or, `bare`, as PostgreSQL makes it.
  */
-export async function createTestDatabase({ bare = false } = {}): Promise<TestDatabase> {
+export async function createTestDatabase({
+  of,
+  bare = false,
+}: {
+  of?: TestDatabase;
+  bare?: boolean;
+} = {}): Promise<TestDatabase> {
   const template = new URL(process.env.BERTH_TEST_TEMPLATE_URL!);
-  const source = template.pathname.slice(1);
-  const name = `${source}_${randomUUID().replaceAll('-', '')}`;
+  const source = new URL(of?.url ?? template).pathname.slice(1);
+  const name = `${template.pathname.slice(1)}_${randomUUID().replaceAll('-', '')}`;
   await onServer(template, `CREATE DATABASE ${name} TEMPLATE ${bare ? 'template0' : source}`);
   return {
     url: onDatabase(template, name),

@@ -15,6 +15,10 @@ export interface ReplicaOptions {
   adminToken: string;
   /** A method of the fake drivers whose calls never end. */
   hold?: Method;
+  /** Where it kills itself: `build:2` after the effect of the second build, `save-resource:1` after that statement's first commit. */
+  killAfter?: string;
+  /** The real drivers in place of the fake ones. */
+  real?: boolean;
   /** More of its environment; see killable-broker.mjs for what is there for tests. */
   env?: Record<string, string>;
 }
@@ -40,7 +44,10 @@ export class Replica {
   }
 
   /** Starts one and waits until it serves. */
-  static async start(databaseUrl: string, { adminToken, hold, env }: ReplicaOptions): Promise<Replica> {
+  static async start(
+    databaseUrl: string,
+    { adminToken, hold, killAfter, real, env }: ReplicaOptions,
+  ): Promise<Replica> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
     const world = join(tmpdir(), `berth-world${new URL(databaseUrl).pathname.replaceAll('/', '-')}`);
     const child = spawn(process.execPath, [join(root(), 'test/support/killable-broker.mjs')], {
@@ -54,6 +61,8 @@ export class Replica {
         BERTH_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'),
         BERTH_LOG_LEVEL: process.env.BERTH_TEST_LOG_LEVEL ?? 'silent',
         BERTH_TEST_HOLD: hold ?? '',
+        BERTH_TEST_KILL_AFTER: killAfter ?? '',
+        BERTH_TEST_REAL: real ? 'yes' : '',
         BERTH_TEST_WORLD: world,
         ...env,
       },
