@@ -92,7 +92,7 @@ const DEAD = {
 };
 
 /** Leases before resources, and each in the order of their ids, as wherever several are locked. */
-const LAPSE = ['leases', 'resources', 'operations'].map((table) => ({
+const LAPSE = ['leases', 'resources', 'operations', 'sweeps'].map((table) => ({
   text: `UPDATE ${table} SET claimed_until = now() WHERE id IN (
            SELECT id FROM ${table} WHERE claimed_until > now() AND claim = ANY ($1) ORDER BY id FOR NO KEY UPDATE)`,
 }));

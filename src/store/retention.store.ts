@@ -21,6 +21,7 @@ export const PRUNABLE = [
   'leases',
   'resources',
   'idempotency_keys',
+  'lines',
 ] as const;
 export type Prunable = (typeof PRUNABLE)[number];
 
@@ -115,5 +116,12 @@ const PRUNE: Record<Prunable, { kept: keyof Retention; sql: string }> = {
            AND NOT EXISTS (SELECT FROM leases WHERE id = k.subject_id AND state <> 'destroyed')
          ORDER BY created_at LIMIT ${PRUNE_ROWS}))
       RETURNING key`,
+  },
+  // Whoever got nothing for so long is served as if never.
+  lines: {
+    kept: 'endedSeconds',
+    sql: `DELETE FROM lines WHERE ctid = ANY (ARRAY (
+        SELECT ctid FROM lines WHERE served_at < ${CUTOFF} ORDER BY served_at LIMIT ${PRUNE_ROWS}))
+      RETURNING served_at`,
   },
 };

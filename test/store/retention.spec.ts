@@ -160,6 +160,15 @@ describe('pruning', () => {
     expect(await left('resources')).toEqual(['res_box_31', 'res_tub_31']);
   });
 
+  it('takes lines that got nothing for so long, as if they never had', async () => {
+    await sql(
+      `INSERT INTO lines SELECT 'low', 'host', 'consumer', 'step', days, now() - make_interval(days => days)
+         FROM unnest('{29, 31}'::int[]) days`,
+    );
+    expect(await prune('lines')).toBe(1);
+    expect(await left('lines', 'priority')).toEqual([29]);
+  });
+
   it('keeps a key for longer than any lease can live, and while the one that it made does', async () => {
     await lease('lease_waits', null);
     await lease('lease_over', 1);
