@@ -139,7 +139,7 @@ export class Callers {
       const call = request(`${url}${path}`, {
         method,
         agent: this.agent,
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.any([AbortSignal.timeout(PATIENCE_MS), this.options.signal]),
         headers: {
           authorization: `Bearer ${tokens[consumer]}`,
           ...(text && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),

@@ -92,8 +92,12 @@ async function play({
   const { brokers, tokens } = parts;
   const enough = new AbortController();
   const dropped = new AbortController();
-  const ended = AbortSignal.any([enough.signal, dropped.signal]);
-  signal.addEventListener('abort', () => dropped.abort(signal.reason), { once: true });
+  const ended = enough.signal;
+  const drop = () => {
+    enough.abort();
+    dropped.abort(signal.reason);
+  };
+  signal.addEventListener('abort', drop, { once: true });
   const file = createWriteStream(parts.notes);
   const callers = new Callers({
     urls: () => brokers.urls(),

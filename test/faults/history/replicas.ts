@@ -46,7 +46,9 @@ export class Replicas {
       this.serving.delete(oldest);
       await oldest.kill();
       this.kills += 1;
-      const started = this.startOne().finally(() => starting.delete(started));
+      const started = this.startOne()
+        .catch((error) => this.fail(error))
+        .finally(() => starting.delete(started));
       starting.add(started);
     }
     await Promise.all(starting);
