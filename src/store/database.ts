@@ -53,13 +53,15 @@ export class Database implements Queryable {
     const client = await translated(() => this.prepared.connect());
     let broken: Error | undefined;
     try {
-      const [, result] = await Promise.all([
-        translated(() => client.query('BEGIN')),
-        work({
-          rows: <R>(statement: Statement, values: unknown[] = []) =>
-            translated(async () => (await client.query({ ...statement, values })).rows.map(camelCased<R>)),
-        }),
-      ]);
+      const begun = translated(() => client.query('BEGIN'));
+      begun.catch(() => undefined); // whoever sends the first statement hears of it
+      const result = await work({
+        rows: async <R>(statement: Statement, values: unknown[] = []) => {
+          const answer = translated(() => client.query({ ...statement, values }));
+          return (await Promise.all([answer, begun]))[0].rows.map(camelCased<R>);
+        },
+      });
+      await begun;
       await translated(() => client.query('COMMIT'));
       return result;
     } catch (error) {
