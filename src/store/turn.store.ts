@@ -281,9 +281,9 @@ const LOOK = {
       SELECT 'blueprint', name, ARRAY (SELECT jsonb_array_elements_text(spec -> 'hosts')) FROM blueprints
        WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'blueprint')) AND type = 'working-copy'),
     pool AS MATERIALIZED (
-      SELECT * FROM blueprints
-       WHERE tier = $1 AND provides = $2 AND (warm > 0 OR name IN (SELECT unnest(blueprints) FROM lists))),
-    most AS MATERIALIZED (SELECT coalesce(sum(asks), 0)::int AS asks FROM asking)
+      SELECT b.*, a.asks FROM blueprints b CROSS JOIN LATERAL (
+        SELECT coalesce(sum(asks), 0)::int AS asks FROM asking JOIN lists l USING (kind, name) WHERE b.name = ANY (l.blueprints)) a
+       WHERE tier = $1 AND provides = $2 AND (warm > 0 OR a.asks > 0))
     SELECT now(),
       (SELECT coalesce(jsonb_agg(to_jsonb(w) - '{object_kind,object_name}'::text[]), '[]') FROM waiting w) AS waiting,
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
@@ -312,12 +312,12 @@ const LOOK = {
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
                ARRAY (SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
                        WHERE r.leases = 0 OR NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
-                       LIMIT greatest((SELECT asks FROM most), 1)) AS slots
+                       LIMIT greatest(p.asks, 1)) AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
                 AND f.leases = 0 AND NOT f.cordoned AND (p.reuse <> 'consumer' OR f.uses = 0)
               ORDER BY f.last_used_at DESC NULLS LAST
-              LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN (SELECT asks FROM most) + p.warm END)
+              LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN p.asks + p.warm END)
             UNION ALL
             (SELECT o.id FROM asking k, LATERAL (
                SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.kind || '/' || k.name
@@ -326,7 +326,7 @@ const LOOK = {
             UNION ALL
             (SELECT t.id FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
                 AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned
-              LIMIT (SELECT asks FROM most))))
+              LIMIT p.asks)))
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
       (SELECT coalesce(jsonb_agg(s), '[]') FROM (

@@ -6,8 +6,16 @@ import pino from 'pino';
 import { createApp } from '../../src/app.module.js';
 import { Drivers } from '../../src/broker/drivers.js';
 import { readConfig } from '../../src/config.js';
+import { DriverError } from '../../src/drivers/driver.js';
 import { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { ADMIN_TOKEN, serve } from './served.js';
+
+/** Hosts are rows and nothing else, so nobody can say whether they are there; else the sweep would take them for lost. */
+class RowsOnly extends FakeDriver {
+  override async list(): Promise<never> {
+    throw new DriverError('unreachable', 'Nothing is there to be asked.', { temporary: true });
+  }
+}
 
 /** A whole broker over a fake driver, in a process of its own. */
 const dataDir = await mkdtemp(join(tmpdir(), 'berth-bench-server-'));
@@ -21,7 +29,7 @@ const app = await createApp({
   config,
   databaseUrl: process.env.BERTH_DATABASE_URL as string,
   log: pino({ level: config.logLevel }, pino.destination(2)),
-  drivers: () => new Drivers([new FakeDriver('docker-host')]),
+  drivers: () => new Drivers([new RowsOnly('docker-host')]),
 });
 await app.broker.start();
 await app.nest.listen(0, '127.0.0.1');

@@ -166,7 +166,8 @@ describe('an operation', () => {
     const headers = { 'idempotency-key': 'once' };
     const first = await berth.call('POST /v1/operations', { token: robot, body, headers });
     expect(first).toMatchObject({ status: 202, body: { state: 'waiting' } });
-    expect(await berth.call('POST /v1/operations', { token: robot, body, headers })).toEqual(first);
+    const { status, body: again } = await berth.call('POST /v1/operations', { token: robot, body, headers });
+    expect([status, again]).toEqual([first.status, first.body]);
     expect((await berth.ok('GET /v1/operations')).items).toHaveLength(1);
   });
 
@@ -178,7 +179,7 @@ describe('an operation', () => {
     await becomes(id, 'done');
     const dismissed = await dismiss();
     expect(dismissed).toMatchObject({ status: 200, body: { dismissedAt: expect.any(String) } });
-    expect(await dismiss()).toEqual(dismissed);
+    expect((await dismiss()).body).toEqual(dismissed.body);
     const events = await berth.events('&consumer=robot');
     expect(kindsOf(events, id).at(-1)).toBe('operation.dismissed');
   });
