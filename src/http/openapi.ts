@@ -25,6 +25,7 @@ const TAGS: Record<string, string> = {
   Operations: 'Repository changes made by high-trust automation.',
   Events: 'The log.',
   Isolation: 'Who can touch whose work.',
+  Sweep: 'What exists without a row, and rows of what does not.',
   Manifests: 'Declarations by the file.',
   Service: 'The broker itself.',
 };

@@ -53,8 +53,9 @@ async function life(broker: BrokerProcess): Promise<void> {
 
 it.each([
   // The host beneath the working copy, then the copy.
-  'transaction:2',
-  'transaction:3',
+  'turn:1',
+  'turn:2',
+  'turn:3',
   'build:1',
   'verify:1',
   'save-resource:1',

@@ -6,8 +6,8 @@
 //   BERTH_TEST_DEAF        the method whose calls don't even end then; they go on, and succeed, after SIGUSR2
 //   BERTH_TEST_REAL        the real drivers in place of the fakes
 //   BERTH_TEST_KILL_AFTER  where the process dies by its own hand: `build:2` after the second build has had its effect,
-//                          `save-resource:1` after that statement was committed for the first time, `transaction:3`
-//                          after the third
+//                          `save-resource:1` after that statement was committed for the first time, `turn:3` after the
+//                          third turn
 import './skewed-clock.mjs';
 import 'reflect-metadata';
 import { once } from 'node:events';
@@ -19,6 +19,7 @@ import { readConfig } from '../../dist/src/config.js';
 import { PROVIDES } from '../../dist/src/domain/blueprint.js';
 import { FakeDriver } from '../../dist/src/drivers/fake.driver.js';
 import { Database } from '../../dist/src/store/database.js';
+import { TurnStore } from '../../dist/src/store/turn.store.js';
 import { KeptSet } from './kept-set.mjs';
 
 const { BERTH_TEST_HOLD, BERTH_TEST_DEAF, BERTH_TEST_WORLD, BERTH_TEST_REAL, BERTH_TEST_KILL_AFTER } =
@@ -61,7 +62,7 @@ function watch(object, method, stepOf) {
 }
 
 watch(Database.prototype, 'rows', ({ name }) => name);
-watch(Database.prototype, 'transaction', () => 'transaction');
+watch(TurnStore.prototype, 'take', () => 'turn');
 
 function fake(type) {
   const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
