@@ -308,14 +308,15 @@ const END = {
        WHERE r.id = ANY (ARRAY (SELECT resource_id FROM over WHERE state = 'destroyed' UNION ALL SELECT for_resource FROM over))
        ORDER BY r.id FOR NO KEY UPDATE OF r),
     freed AS (
-      UPDATE resources r SET leases = greatest(r.leases - o.n, 0), last_used_at = now(),
-             due_at = CASE WHEN r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR t.is_renewed THEN now() ELSE r.due_at END
-        FROM touched t, (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
-       WHERE r.id = t.id AND r.id = o.resource_id
+      UPDATE resources r SET leases = greatest(r.leases - coalesce(o.n, 0), 0),
+             last_used_at = CASE WHEN o.n IS NULL THEN r.last_used_at ELSE now() END,
+             due_at = CASE WHEN o.n IS NULL OR r.state <> 'active' OR r.hygiene <> 'clean' OR r.outdated OR t.is_renewed
+                           THEN now() ELSE r.due_at END
+        FROM touched t
+        LEFT JOIN (SELECT resource_id, count(*)::int AS n FROM over WHERE state = 'destroyed' GROUP BY resource_id) o
+          ON o.resource_id = t.id
+       WHERE r.id = t.id
       RETURNING r.id, r.due_at = now() AS due),
-    wake AS (
-      UPDATE resources SET due_at = now()
-       WHERE id = ANY (ARRAY (SELECT for_resource FROM over)) AND id = ANY (ARRAY (SELECT id FROM touched))),
     tell AS (${wakeOperations('over')} RETURNING id),
     logged AS (
       INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)

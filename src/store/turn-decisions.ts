@@ -4,7 +4,7 @@ import type { WaitingReason } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Demand } from '../domain/snapshot.js';
 import { LEASE, move } from '../domain/state-machine.js';
-import { one, type Queryable } from './database.js';
+import { one, type Queryable, type Statement } from './database.js';
 import { type NewEvent, recordEvents } from './event.store.js';
 import { operationOf } from './operation.store.js';
 import type { NewLease, Plan, Turn } from './turn.js';
@@ -29,7 +29,8 @@ export async function applyDecisions(
   const changes = new Changes(turn, plan, activates);
   for (const decision of plan.decisions) changes.add(decision);
   if (!changes.isEmpty()) {
-    const { whole } = one(await db.rows<{ whole: boolean }>(WRITE, changes.values()));
+    const { statement, values } = changes.write();
+    const { whole } = one(await db.rows<{ whole: boolean }>(statement, values));
     if (!whole) throw new TurnConflict();
   }
   return { decisions: plan.decisions, due: changes.due };
@@ -107,22 +108,45 @@ class Changes {
     return [built, reclaimed, added, changed, events].every(({ length }) => length === 0);
   }
 
-  /** In the order of WRITE's parameters. */
-  values(): unknown[] {
+  /**
+   * One statement with just the parts that have something to write, since each costs as much as the indexes of its table
+   * before it does anything. It says whether all was as the turn had seen it; else the transaction is to be rolled back.
+   *
+   * Leases are locked before resources, and each in the order of their ids, here as where leases end: a turn that gives
+   * a place on a shared host and a batch that frees another there would otherwise each wait for the other.
+   */
+  write(): { statement: Statement; values: unknown[] } {
     const { pool } = this.turn;
+    const values: unknown[] = [pool.tier, pool.type];
+    const given = (value: unknown) => `$${values.push(value)}`;
+    const json = (rows: readonly unknown[]) => given(JSON.stringify(rows));
     const { built, reclaimed, added, changed, woken, ended, events } = this;
     const taken = [...this.taken.values()];
-    return [
-      pool.tier,
-      pool.type,
-      changed.map(({ id }) => id),
-      [...taken, ...reclaimed].map(({ id }) => id),
-      woken,
-      ended.map(operationOf),
-      ...[taken, reclaimed, built, added, changed, events, [...this.served.values()]].map((rows) =>
-        JSON.stringify(rows),
-      ),
-    ];
+    const touched = [...taken, ...reclaimed].map(({ id }) => id);
+    const ctes = new Map<string, string>();
+    const expected = new Map<string, number>();
+    if (changed.length > 0) ctes.set('held', HELD(given(changed.map(({ id }) => id))));
+    if (touched.length + woken.length > 0) {
+      const before = changed.length > 0 ? `(SELECT count(*) FROM held) = ${given(changed.length)}` : 'true';
+      ctes.set('places', PLACES(given([...touched, ...woken]), before));
+    }
+    if (taken.length > 0) ctes.set('taken', TAKEN(json(taken)));
+    if (reclaimed.length > 0) ctes.set('reclaimed', RECLAIMED(json(reclaimed)));
+    if (woken.length > 0) ctes.set('woken', WOKEN(given(woken)));
+    if (built.length > 0) ctes.set('built', BUILT(json(built)));
+    if (added.length > 0) ctes.set('added', ADDED(json(added)));
+    if (changed.length > 0) ctes.set('changed', CHANGED(json(changed)));
+    if (this.served.size > 0) ctes.set('served', SERVED(json([...this.served.values()])));
+    if (ended.length > 0) ctes.set('told', TOLD(given(ended.map(operationOf))));
+    if (events.length > 0) ctes.set('logged', recordEvents(json(events)));
+    for (const [name, rows] of Object.entries({ taken, reclaimed, added, changed }))
+      if (rows.length > 0) expected.set(name, rows.length);
+    const whole = [...expected].map(([name, n]) => `(SELECT count(*) FROM ${name}) = ${given(n)}`);
+    const text = `WITH ${[...ctes].map(([name, sql]) => `${name} AS ${sql.startsWith('MATERIALIZED') ? sql : `(${sql})`}`).join(', ')}
+      SELECT ${['$1::text IS NOT NULL AND $2::text IS NOT NULL', ...whole].join(' AND ')} AS whole`;
+    // What it holds says which statement it is, in no more letters than a name may have.
+    const name = `turn-write-${[...ctes.keys()].map((part) => part.slice(0, 2)).join('')}`;
+    return { statement: { name, text }, values };
   }
 
   private build({ leaseId, blueprint, slot, place }: Build): void {
@@ -249,79 +273,82 @@ class Changes {
   }
 }
 
+/** The leases that are about to change, while they still wait. */
+const HELD = (ids: string) => `MATERIALIZED (
+    SELECT id FROM (SELECT id, state FROM leases WHERE id = ANY (${ids}) ORDER BY id FOR NO KEY UPDATE) l WHERE state = 'pending')`;
+
+const PLACES = (ids: string, before: string) => `MATERIALIZED (
+    SELECT id FROM resources WHERE id = ANY (${ids}::text[]) AND ${before} ORDER BY id FOR NO KEY UPDATE)`;
+
+const TAKEN = (
+  rows: string,
+) => `UPDATE resources r SET fence = t.fence, uses = r.uses + t.n, leases = r.leases + t.n, last_consumer = t.consumer,
+         last_used_at = now()
+    FROM jsonb_to_recordset(${rows}::jsonb) AS t (id text, n int, fence bigint, consumer text)
+   WHERE r.id = t.id AND r.id = ANY (ARRAY (SELECT id FROM places)) AND r.fence = t.fence - t.n AND r.state = 'active'
+     AND NOT r.cordoned AND NOT r.outdated AND (r.hygiene = 'clean' OR (r.hygiene = 'dirty' AND r.leases > 0))
+  RETURNING r.id`;
+
+const RECLAIMED = (
+  rows: string,
+) => `UPDATE resources r SET state = 'released', reason = 'reclaimed', reclaimed_for = w.lease, ended_at = now(), due_at = now()
+    FROM jsonb_to_recordset(${rows}::jsonb) AS w (id text, lease text)
+   WHERE r.id = w.id AND r.id = ANY (ARRAY (SELECT id FROM places)) AND r.state = 'active' AND r.leases = 0
+  RETURNING r.id`;
+
+const WOKEN = (ids: string) =>
+  `UPDATE resources SET due_at = now() WHERE id = ANY (${ids}::text[]) AND id = ANY (ARRAY (SELECT id FROM places))`;
+
+const BUILT = (
+  rows: string,
+) => `INSERT INTO resources (id, type, blueprint, tier, state, slot, place, built_for, host_lease_id, due_at)
+  SELECT id, $2, blueprint, $1, 'pending', slot, place, built_for, host_lease_id, now()
+    FROM jsonb_to_recordset(${rows}::jsonb)
+         AS b (id text, blueprint text, slot int, place text, built_for text, host_lease_id text)`;
+
 /**
- * $1 tier, $2 type, $3 leases that change, $4 resources that are taken or reclaimed, $5 resources to wake, $6 operations to
- * wake, then the rows: taken, reclaimed, built, added, changed, events, served lines. Says whether all was as the turn had seen it;
- * otherwise the transaction is to be rolled back.
- *
- * Leases are locked before resources, and each in the order of their ids, here as where leases end: a turn that gives a
- * place on a shared host and a batch that frees another there would otherwise each wait for the other.
- *
  * Host leases of working copies never expire by themselves, and count as used from the start, as do leases that are
  * activated: something is done on the resource before anyone asks for it.
  */
-const WRITE = {
-  name: 'turn-write',
-  text: `WITH held AS MATERIALIZED (
-      SELECT id, state FROM leases WHERE id = ANY ($3) ORDER BY id FOR NO KEY UPDATE),
-    places AS MATERIALIZED (
-      SELECT id FROM resources WHERE id = ANY ($4 || $5::text[]) AND (SELECT count(*) FROM held WHERE state = 'pending') = cardinality($3)
-       ORDER BY id FOR NO KEY UPDATE),
-    taken AS (
-      UPDATE resources r SET fence = t.fence, uses = r.uses + t.n, leases = r.leases + t.n, last_consumer = t.consumer,
-             last_used_at = now()
-        FROM jsonb_to_recordset($7::jsonb) AS t (id text, n int, fence bigint, consumer text)
-       WHERE r.id = t.id AND r.id = ANY (ARRAY (SELECT id FROM places)) AND r.fence = t.fence - t.n AND r.state = 'active'
-         AND NOT r.cordoned AND NOT r.outdated AND (r.hygiene = 'clean' OR (r.hygiene = 'dirty' AND r.leases > 0))
-      RETURNING r.id),
-    reclaimed AS (
-      UPDATE resources r SET state = 'released', reason = 'reclaimed', reclaimed_for = w.lease, ended_at = now(), due_at = now()
-        FROM jsonb_to_recordset($8::jsonb) AS w (id text, lease text)
-       WHERE r.id = w.id AND r.id = ANY (ARRAY (SELECT id FROM places)) AND r.state = 'active' AND r.leases = 0
-      RETURNING r.id),
-    woken AS (UPDATE resources SET due_at = now() WHERE id = ANY ($5) AND id = ANY (ARRAY (SELECT id FROM places))),
-    built AS (
-      INSERT INTO resources (id, type, blueprint, tier, state, slot, place, built_for, host_lease_id, due_at)
-      SELECT id, $2, blueprint, $1, 'pending', slot, place, built_for, host_lease_id, now()
-        FROM jsonb_to_recordset($9::jsonb)
-             AS b (id text, blueprint text, slot int, place text, built_for text, host_lease_id text)),
-    added AS (
-      INSERT INTO leases (id, object_kind, object_name, for_resource, tier, type, state, allowed, attributes, priority,
-                          ttl_seconds, env, note, blueprint, resource_id, slot, fence, used, access, waiting, acquired_at,
-                          active_at, expires_at, due_at)
-      SELECT id, object_kind, object_name, for_resource, $1, $2, state, allowed, attributes, priority, ttl_seconds, env, note,
-             blueprint, resource_id, slot, fence, state = 'acquired' OR (for_resource IS NOT NULL AND state = 'active'), access,
-             waiting, CASE WHEN state <> 'pending' THEN now() END, CASE WHEN state = 'active' THEN now() END,
-             CASE WHEN state = 'active' AND for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END,
-             CASE state WHEN 'acquired' THEN now()
-                        WHEN 'active' THEN CASE WHEN for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END END
-        FROM jsonb_to_recordset($10::jsonb) AS w (id text, state text, waiting text, object_kind text, object_name text,
-             for_resource text, allowed text[], attributes jsonb, priority int, ttl_seconds int, env jsonb, note text,
-             blueprint text, resource_id text, slot int, fence bigint, access jsonb)
-      ON CONFLICT (id) DO NOTHING
-      RETURNING id),
-    changed AS (
-      UPDATE leases l SET state = w.state, waiting = w.waiting, blueprint = w.blueprint, resource_id = w.resource_id,
-             slot = w.slot, fence = w.fence, access = w.access, ended = w.ended, ended_detail = w.ended_detail,
-             used = w.state = 'acquired' OR (l.for_resource IS NOT NULL AND w.state = 'active'),
-             acquired_at = CASE WHEN w.state IN ('acquired', 'active') THEN now() END,
-             active_at = CASE WHEN w.state = 'active' THEN now() END,
-             ended_at = CASE WHEN w.state = 'destroyed' THEN now() END,
-             destroyed_at = CASE WHEN w.state = 'destroyed' THEN now() END,
-             expires_at = CASE WHEN w.state = 'active' AND l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END,
-             due_at = CASE w.state WHEN 'acquired' THEN now()
-                WHEN 'active' THEN CASE WHEN l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END END
-        FROM jsonb_to_recordset($11::jsonb) AS w (id text, state text, waiting text, blueprint text, resource_id text, slot int,
-             fence bigint, access jsonb, ended text, ended_detail jsonb)
-       WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held WHERE state = 'pending'))
-      RETURNING l.id),
-    served AS (
-      INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
-      SELECT $1, $2, kind, name, priority, now() FROM jsonb_to_recordset($13::jsonb) AS s (kind text, name text, priority int)
-      ON CONFLICT (tier, type, object_kind, object_name, priority) DO UPDATE SET served_at = excluded.served_at),
-    told AS (UPDATE operations SET due_at = now() WHERE id = ANY ($6)),
-    logged AS (${recordEvents('$12')})
-    SELECT (SELECT count(*) FROM taken) + (SELECT count(*) FROM reclaimed) = cardinality($4)
-       AND (SELECT count(*) FROM changed) = cardinality($3)
-       AND (SELECT count(*) FROM added) = jsonb_array_length($10::jsonb) AS whole`,
-};
+const ADDED = (
+  rows: string,
+) => `INSERT INTO leases (id, object_kind, object_name, for_resource, tier, type, state, allowed, attributes, priority,
+                      ttl_seconds, env, note, blueprint, resource_id, slot, fence, used, access, waiting, acquired_at,
+                      active_at, expires_at, due_at)
+  SELECT id, object_kind, object_name, for_resource, $1, $2, state, allowed, attributes, priority, ttl_seconds, env, note,
+         blueprint, resource_id, slot, fence, state = 'acquired' OR (for_resource IS NOT NULL AND state = 'active'), access,
+         waiting, CASE WHEN state <> 'pending' THEN now() END, CASE WHEN state = 'active' THEN now() END,
+         CASE WHEN state = 'active' AND for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END,
+         CASE state WHEN 'acquired' THEN now()
+                    WHEN 'active' THEN CASE WHEN for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END END
+    FROM jsonb_to_recordset(${rows}::jsonb) AS w (id text, state text, waiting text, object_kind text, object_name text,
+         for_resource text, allowed text[], attributes jsonb, priority int, ttl_seconds int, env jsonb, note text,
+         blueprint text, resource_id text, slot int, fence bigint, access jsonb)
+  ON CONFLICT (id) DO NOTHING
+  RETURNING id`;
+
+/** As `ADDED`, of leases that were there. */
+const CHANGED = (
+  rows: string,
+) => `UPDATE leases l SET state = w.state, waiting = w.waiting, blueprint = w.blueprint, resource_id = w.resource_id,
+         slot = w.slot, fence = w.fence, access = w.access, ended = w.ended, ended_detail = w.ended_detail,
+         used = w.state = 'acquired' OR (l.for_resource IS NOT NULL AND w.state = 'active'),
+         acquired_at = CASE WHEN w.state IN ('acquired', 'active') THEN now() END,
+         active_at = CASE WHEN w.state = 'active' THEN now() END,
+         ended_at = CASE WHEN w.state = 'destroyed' THEN now() END,
+         destroyed_at = CASE WHEN w.state = 'destroyed' THEN now() END,
+         expires_at = CASE WHEN w.state = 'active' AND l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END,
+         due_at = CASE w.state WHEN 'acquired' THEN now()
+            WHEN 'active' THEN CASE WHEN l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END END
+    FROM jsonb_to_recordset(${rows}::jsonb) AS w (id text, state text, waiting text, blueprint text, resource_id text, slot int,
+         fence bigint, access jsonb, ended text, ended_detail jsonb)
+   WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held))
+  RETURNING l.id`;
+
+const SERVED = (
+  rows: string,
+) => `INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
+  SELECT $1, $2, kind, name, priority, now() FROM jsonb_to_recordset(${rows}::jsonb) AS s (kind text, name text, priority int)
+  ON CONFLICT (tier, type, object_kind, object_name, priority) DO UPDATE SET served_at = excluded.served_at`;
+
+const TOLD = (ids: string) => `UPDATE operations SET due_at = now() WHERE id = ANY (${ids}::text[])`;
