@@ -23,7 +23,8 @@ export class Turns1763820000000 implements MigrationInterface {
 
       -- A queue is read line by line, each from its front.
       DROP INDEX leases_waiting;
-      CREATE INDEX leases_waiting ON leases (tier, type, object_kind, object_name, priority, seq) WHERE state = 'pending';
+      CREATE INDEX leases_waiting ON leases (tier, type, object_kind, object_name, priority, seq) INCLUDE (id)
+        WHERE state = 'pending';
 
       DROP INDEX leases_live;
       CREATE INDEX leases_live ON leases (object_kind, object_name) WHERE state IN ('acquired', 'active');

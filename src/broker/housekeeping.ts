@@ -10,7 +10,7 @@ import type { Metrics } from './metrics.js';
 import type { Signals } from './signals.js';
 
 /** How often it is looked for what has lapsed, in milliseconds: so late it can be noticed, at most. */
-const LAPSE_MS = 1_000;
+const LAPSE_MS = 2_000;
 /** How often every pool is looked at, in case a signal was lost, in milliseconds. */
 const SERVE_MS = 5_000;
 /** How often it is looked for what need not be kept any longer, in milliseconds. */

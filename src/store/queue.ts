@@ -25,16 +25,17 @@ export const QUEUED = `line AS (
         SELECT ${LINE} FROM leases
          WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
          ORDER BY ${LINE} LIMIT 1) n),
+    ranked AS MATERIALIZED (
+      SELECT l.*, h.seq AS head, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank
+        FROM line l
+        CROSS JOIN LATERAL (
+          SELECT seq, created_at FROM leases
+           WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
+           ORDER BY seq LIMIT 1) h
+        LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
+                           = ($1, $2, l.object_kind, l.object_name, l.priority)),
     queued AS MATERIALIZED (
-      SELECT q.id FROM (
-        SELECT l.*, h.seq AS head, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank
-          FROM line l
-          CROSS JOIN LATERAL (
-            SELECT seq, created_at FROM leases
-             WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
-             ORDER BY seq LIMIT 1) h
-          LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
-                             = ($1, $2, l.object_kind, l.object_name, l.priority)) l
+      SELECT q.id FROM ranked l
         CROSS JOIN LATERAL (
           SELECT id, row_number() OVER (ORDER BY seq) AS nth FROM leases
            WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
@@ -45,19 +46,21 @@ export const QUEUED = `line AS (
  * SQL, to follow WITH, for `places`: id and position in its pool's queue of each of the leases in the CTE `shown` that wait.
  * Where none of them does, no queue is read.
  */
-export const PLACES = `queues AS MATERIALIZED (
-      SELECT tier, type, ${LINE}, n, head, served_at, ${rank('priority', 'since', 'served_at')} AS rank
+export const PLACES = `waiting AS MATERIALIZED (
+      SELECT w.id, p.tier, p.type, ${LINE}, seq, created_at,
+             row_number() OVER (PARTITION BY p.tier, p.type, ${LINE} ORDER BY seq) AS nth
         FROM (SELECT DISTINCT tier, type FROM shown WHERE state = 'pending') p
         CROSS JOIN LATERAL (
-          SELECT ${LINE}, count(*) AS n, min(seq) AS head, min(created_at) AS since FROM leases w
-           WHERE w.state = 'pending' AND w.tier = p.tier AND w.type = p.type GROUP BY ${LINE}) l
+          SELECT * FROM leases l WHERE l.state = 'pending' AND l.tier = p.tier AND l.type = p.type
+           ORDER BY ${LINE}, seq) w),
+    queues AS MATERIALIZED (
+      SELECT tier, type, ${LINE}, n, head, served_at, ${rank('priority', 'since', 'served_at')} AS rank
+        FROM (SELECT tier, type, ${LINE}, count(*) AS n, min(seq) AS head, min(created_at) AS since
+                FROM waiting GROUP BY tier, type, ${LINE}) l
         LEFT JOIN lines USING (tier, type, ${LINE})),
     standing AS (
-      SELECT s.id, q.*, (
-          SELECT count(*) FROM leases w
-           WHERE w.state = 'pending' AND (w.tier, w.type, w.object_kind, w.object_name, w.priority)
-               = (s.tier, s.type, s.object_kind, s.object_name, s.priority) AND w.seq <= s.seq) AS nth
-        FROM shown s JOIN queues q USING (tier, type, ${LINE}) WHERE s.state = 'pending'),
+      SELECT w.id, w.nth, q.* FROM waiting w JOIN queues q USING (tier, type, ${LINE})
+       WHERE w.id IN (SELECT id FROM shown)),
     places AS (
       SELECT m.id, (1 + sum(CASE
                WHEN o.rank > m.rank THEN o.n

@@ -319,10 +319,10 @@ const LOOK = {
               ORDER BY f.last_used_at DESC NULLS LAST
               LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN p.asks + p.warm END)
             UNION ALL
-            (SELECT o.id FROM asking k, LATERAL (
+            (SELECT o.id FROM asking k JOIN lists l USING (kind, name), LATERAL (
                SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.kind || '/' || k.name
                   AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned
-                ORDER BY f.last_used_at DESC LIMIT k.asks) o)
+                ORDER BY f.last_used_at DESC LIMIT k.asks) o WHERE p.name = ANY (l.blueprints))
             UNION ALL
             (SELECT t.id FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
                 AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned

@@ -32,7 +32,7 @@ export function endServed(): void {
 export async function startServed(program: string, env: Record<string, string> = {}): Promise<Served> {
   const child = fork(fileURLToPath(new URL(program, import.meta.url)), {
     env: { ...process.env, ...env },
-    execArgv: ['--enable-source-maps', ...(process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [])],
+    execArgv: process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [],
   });
   running.add(child);
   const exited = once(child, 'exit').finally(() => running.delete(child));
