@@ -1,26 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { BrokerProcess } from '../support/broker-process.js';
+import { describe, expect, it } from '@jest/globals';
+import { type BrokerProcess, useBrokers } from '../support/broker-process.js';
 import { until } from '../support/installation.js';
 import { violations } from '../support/invariants.js';
 import { consumer, hosts, policy, tier } from '../support/manifests.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
-let database: TestDatabase;
-let brokers: BrokerProcess[];
-beforeEach(async () => {
-  database = await createTestDatabase();
-  brokers = [];
-});
-afterEach(async () => {
-  for (const broker of brokers) await broker.close();
-  await database.drop();
-});
-
-async function start(options: Parameters<typeof BrokerProcess.start>[1] = {}): Promise<BrokerProcess> {
-  const broker = await BrokerProcess.start(database.url, options);
-  brokers.push(broker);
-  return broker;
-}
+const { start } = useBrokers();
 
 /** A broker that lends four hosts. */
 async function furnished(options = {}): Promise<BrokerProcess> {

@@ -1,7 +1,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from '@jest/globals';
 import { ADMIN_TOKEN } from './app.js';
 import { Caller, until } from './installation.js';
+import { createTestDatabase, type TestDatabase } from './postgres.js';
 import { Replica, type ReplicaOptions } from './replica.js';
 
 /** A broker in a process of its own, which can be killed, and one who calls it. */
@@ -87,4 +89,29 @@ export class BrokerProcess extends Caller {
     await rm(this.replica.world, { recursive: true, force: true });
     await super.close();
   }
+}
+
+/** A database for each test of a file, and the brokers on it that a test starts, which end with it. */
+export function useBrokers(): {
+  start(options?: Omit<ReplicaOptions, 'adminToken'>): Promise<BrokerProcess>;
+  /** Those of this test, in the order of their starts. */
+  brokers: readonly BrokerProcess[];
+} {
+  const brokers: BrokerProcess[] = [];
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+  });
+  afterEach(async () => {
+    for (const broker of brokers.splice(0)) await broker.close();
+    await database.drop();
+  });
+  return {
+    brokers,
+    async start(options) {
+      const broker = await BrokerProcess.start(database.url, options);
+      brokers.push(broker);
+      return broker;
+    },
+  };
 }
