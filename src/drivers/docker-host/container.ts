@@ -80,6 +80,15 @@ export class Container {
     }
   }
 
+  /** Whether the container ends within so many milliseconds. */
+  async ends(withinMs: number): Promise<boolean> {
+    const call = { signal: AbortSignal.timeout(withinMs) };
+    return this.ask(call, (it, abortSignal) => it.wait({ condition: 'not-running', abortSignal })).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Starts a process as the container's user. */
   async start({ argv, env = {}, hasStdin = false }: ExecSpec, call: Call): Promise<Execution> {
     const exec = await this.ask(call, (container, abortSignal) =>
