@@ -4,6 +4,7 @@ import { Foundation1763800000000 } from './migrations/1763800000000-foundation.j
 import { Turns1763820000000 } from './migrations/1763820000000-turns.js';
 import { Housekeeping1763900000000 } from './migrations/1763900000000-housekeeping.js';
 import { Sightings1763910000000 } from './migrations/1763910000000-sightings.js';
+import { LighterTurns1764040000000 } from './migrations/1764040000000-lighter-turns.js';
 
 /** Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -11,6 +12,7 @@ export const MIGRATIONS = [
   Turns1763820000000,
   Housekeeping1763900000000,
   Sightings1763910000000,
+  LighterTurns1764040000000,
 ];
 
 /** The one DataSource, for the service, the tests and the migration CLI. */

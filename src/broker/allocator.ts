@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { allocate, type Decision } from '../domain/allocate.js';
 import { BrokerError } from '../domain/errors.js';
+import type { LeaseRow } from '../store/lease.store.js';
 import type { NewLease, Pool } from '../store/turn.js';
 import { TURN_SIZE, type TurnStore } from '../store/turn.store.js';
 import { TurnConflict } from '../store/turn-decisions.js';
@@ -10,13 +11,24 @@ import { newId } from './ids.js';
 import type { TurnFacts } from './metrics.js';
 import type { Signals } from './signals.js';
 
+/**
+ * Of the requests that are in line, a turn takes one half, but no fewer than these if they are there: while one half's
+ * turn runs, the leases of the other can end, which would else all happen at once and leave a processor idle.
+ */
+const FEW = 32;
+
 /** How often a turn is taken anew where others took what it had seen, before it is given up as a fault. */
 const MOST_TRIES = 20;
 
 interface Request {
   lease: NewLease;
-  resolve: (decision: Decision | undefined) => void;
+  resolve: (written: Written) => void;
   reject: (error: unknown) => void;
+}
+
+interface Written {
+  decision: Decision | undefined;
+  lease: LeaseRow | undefined;
 }
 
 interface Line {
@@ -45,17 +57,18 @@ export class Allocator {
   ) {}
 
   /**
-   * Puts the request into the next turn. Returns what was decided, or undefined where the lease exists already.
+   * Puts the request into the next turn. Returns the lease as that wrote it, without its position where it waits, or
+   * undefined where it exists already.
    * @throws BrokerError where no blueprint could ever serve it, saying which condition failed
    */
-  async request(pool: Pool, lease: NewLease): Promise<Decision | undefined> {
+  async request(pool: Pool, lease: NewLease): Promise<LeaseRow | undefined> {
     const line = this.lineOf(pool);
-    const decision = await new Promise<Decision | undefined>((resolve, reject) => {
+    const written = await new Promise<Written>((resolve, reject) => {
       line.requests.push({ lease, resolve, reject });
       void this.run(line);
     });
-    if (decision?.kind === 'reject') throw refused(decision);
-    return decision;
+    if (written.decision?.kind === 'reject') throw refused(written.decision);
+    return written.lease;
   }
 
   /** Something became free, ready or allowed in the pool: whoever waits may be served, and what is kept warm built. */
@@ -83,7 +96,8 @@ export class Allocator {
     try {
       await setImmediate(); // what comes at the same time comes along
       while (line.requests.length > 0 || line.again || line.from !== null) {
-        const requests = line.requests.splice(0, TURN_SIZE);
+        const half = Math.ceil(line.requests.length / 2);
+        const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
         const changed = line.again || line.from !== null;
         if (line.from === null) line.again = false;
         line.from = await this.turn(line, requests, changed);
@@ -100,10 +114,12 @@ export class Allocator {
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const leases = requests.map(({ lease }) => lease);
-      const { decisions, due, next } = await this.take(pool, leases, { from, changed });
+      const { decisions, added, due, next } = await this.take(pool, leases, { from, changed });
       told(decisions.length);
-      const byLease = new Map(decisions.map((decision) => [decision.leaseId, decision]));
-      for (const { lease, resolve } of requests) resolve(byLease.get(lease.id));
+      const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
+      const written = new Map(added.map((lease) => [lease.id, lease]));
+      for (const { lease, resolve } of requests)
+        resolve({ decision: decided.get(lease.id), lease: written.get(lease.id) });
       const moved = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
       this.signals.send('events', ...(due ? ['due'] : []), ...moved);
       return next;

@@ -57,11 +57,10 @@ export class LeaseService {
     { id = newId('lease'), ...waiting }: Waiting & { id?: string },
   ): Promise<LeaseView> {
     const consumer = await this.consumerFor(request, by);
-    const tier = (await this.installation.tier(consumer.tier)) as Tier;
     const { type, blueprints = null, attributes = {}, priority = 0, env = {}, note = null } = request;
-    mustBePossible(request, consumer, tier);
-    const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, tier.profile.maxTtlSeconds);
-    await this.allocator.request(
+    mustBePossible(request, consumer);
+    const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, consumer.profile.maxTtlSeconds);
+    const lease = await this.allocator.request(
       { tier: consumer.tier, type },
       {
         id,
@@ -77,7 +76,7 @@ export class LeaseService {
         warm: false,
       },
     );
-    return this.get(id, by, waiting);
+    return lease?.state === 'active' ? view(lease) : this.get(id, by, waiting);
   }
 
   /** The lease; with `waitSeconds`, once it is no longer pending or acquired. */
@@ -125,7 +124,7 @@ export class LeaseService {
       this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
       if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
     }
-    return view((await this.leases.get(id)) as LeaseRow);
+    return view(over ?? ((await this.leases.get(id)) as LeaseRow));
   }
 
   private async consumerFor({ consumer: name }: LeaseRequest, by: Principal): Promise<ConsumerRow> {
@@ -146,13 +145,13 @@ export class LeaseService {
 function mustBePossible(
   { type, blueprints, attributes, ttlSeconds, env }: LeaseRequest,
   consumer: ConsumerRow,
-  { name, profile }: Tier,
 ): void {
-  if (ttlSeconds !== undefined && ttlSeconds > profile.maxTtlSeconds) {
+  const { maxTtlSeconds } = consumer.profile;
+  if (ttlSeconds !== undefined && ttlSeconds > maxTtlSeconds) {
     throw faulty(
       'impossible',
       'ttl',
-      `must be at most ${profile.maxTtlSeconds}s, as the profile of tier ${name} says`,
+      `must be at most ${maxTtlSeconds}s, as the profile of tier ${consumer.tier} says`,
     );
   }
   if (env && Object.keys(env).some((key) => key.startsWith('BERTH_'))) {

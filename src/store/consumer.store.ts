@@ -1,4 +1,5 @@
 import type { Consumer } from '../domain/consumer.js';
+import type { TierProfile } from '../domain/tier.js';
 import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
@@ -7,15 +8,18 @@ export interface ConsumerRow extends Consumer {
   /** Claims that a CI's token must show to be this consumer; null where it has tokens only. */
   oidc: unknown;
   createdAt: Date;
+  /** What its tier allows. */
+  profile: TierProfile;
 }
 
-const COLUMNS = 'name, kind, tier, blueprints, oidc, declared_by, created_at';
+const CONSUMERS = `SELECT c.name, c.kind, c.tier, c.blueprints, c.oidc, c.declared_by, c.created_at, t.profile
+  FROM consumers c JOIN tiers t ON t.name = c.tier`;
 
 export class ConsumerStore {
   private readonly gets = new Gathering((names: string[]) =>
     byKey<ConsumerRow>(
       this.db,
-      { name: 'consumer', text: `SELECT ${COLUMNS} FROM consumers WHERE name = ANY ($1)` },
+      { name: 'consumer', text: `${CONSUMERS} WHERE c.name = ANY ($1)` },
       names,
       ({ name }) => name,
     ),
@@ -29,7 +33,7 @@ export class ConsumerStore {
 
   async list({ limit, cursor }: PageRequest): Promise<Page<ConsumerRow>> {
     const rows = await this.db.rows<ConsumerRow>(
-      { text: `SELECT ${COLUMNS} FROM consumers WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2` },
+      { text: `${CONSUMERS} WHERE $1::text IS NULL OR c.name > $1 ORDER BY c.name LIMIT $2` },
       [keyOfCursor(cursor), limit + 1],
     );
     return pageOf(rows, limit, ({ name }) => name);

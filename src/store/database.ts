@@ -7,10 +7,15 @@ export interface Statement {
   text: string;
 }
 
-/** Where SQL can be sent: the pool, or one transaction. */
+/** Where SQL can be sent: the database, or one transaction. */
 export interface Queryable {
   /** Rows with their columns in camelCase. Timestamps are Dates, bigints are numbers. */
   rows<T>(statement: Statement, values?: unknown[]): Promise<T[]>;
+}
+
+export interface Transaction extends Queryable {
+  /** The statement that ends the transaction: its commit is sent along, and undoes all of it where the statement fails. */
+  last<T>(statement: Statement, values?: unknown[]): Promise<T[]>;
 }
 
 const types = new pg.TypeOverrides();
@@ -45,24 +50,34 @@ export class Database implements Queryable {
   }
 
   /** Runs `work` in one transaction; any error rolls all of it back. It is run anew where the server ended it as a deadlock's victim. */
-  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return again(() => this.once(work));
   }
 
-  private async once<T>(work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  private async once<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await translated(() => this.prepared.connect());
     let broken: Error | undefined;
+    let committed: Promise<unknown> | undefined;
+    const send = (statement: Statement, values: unknown[] = []) =>
+      translated(() => client.query({ ...statement, values }));
+    /** For what is sent along with a statement: whoever sent that hears of it. */
+    const along = (text: string) => {
+      const sent = send({ text });
+      sent.catch(() => undefined);
+      return sent;
+    };
     try {
-      const begun = translated(() => client.query('BEGIN'));
-      begun.catch(() => undefined); // whoever sends the first statement hears of it
-      const result = await work({
-        rows: async <R>(statement: Statement, values: unknown[] = []) => {
-          const answer = translated(() => client.query({ ...statement, values }));
-          return (await Promise.all([answer, begun]))[0].rows.map(camelCased<R>);
-        },
-      });
+      const begun = along('BEGIN');
+      const rows = async <R>(statement: Statement, values?: unknown[]) =>
+        (await Promise.all([send(statement, values), begun]))[0].rows.map(camelCased<R>);
+      const last = async <R>(statement: Statement, values?: unknown[]) => {
+        const answer = rows<R>(statement, values);
+        committed = along('COMMIT');
+        return answer;
+      };
+      const result = await work({ rows, last });
       await begun;
-      await translated(() => client.query('COMMIT'));
+      await (committed ?? send({ text: 'COMMIT' }));
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch((cause: Error) => {
@@ -156,6 +171,11 @@ function isUnavailable(error: unknown): boolean {
   return (
     UNAVAILABLE.test(code) || /^E[A-Z]+$/.test(code) || (!code && /connection|timeout/i.test(error.message))
   );
+}
+
+/** Whether a statement said of itself that it must not be done, by `refuse`. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === 'BE001';
 }
 
 /** Whether the database refused a second holder of a unique key, such as a slot lock. */

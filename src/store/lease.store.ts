@@ -26,14 +26,8 @@ export interface LeaseFilter extends PageRequest {
   type?: string;
 }
 
-/** What ended, and what that touched. */
-export interface Ended {
-  id: string;
-  state: LeaseState;
-  tier: string;
-  type: 'host' | 'working-copy';
-  resourceId: string | null;
-  forResource: string | null;
+/** What ended. */
+export interface Ended extends LeaseRow {
   /** Whether the reconciler has something to do now. */
   due: boolean;
 }
@@ -43,12 +37,16 @@ export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'n
   l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
+const EXPIRES_IN = `CASE WHEN l.expires_at IS NOT NULL
+  THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END AS expires_in_seconds`;
+
+/** SQL for the columns of a `LeaseRow` that does not wait. */
+export const LEASE_ROW = `${LEASE_COLUMNS}, NULL AS position, ${EXPIRES_IN}`;
+
 /** SQL for the leases of a condition as their holders see them. */
 function visible(condition: string): string {
   return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}), ${PLACES}
-    SELECT ${LEASE_COLUMNS}, p.position,
-           CASE WHEN l.expires_at IS NOT NULL THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END
-             AS expires_in_seconds
+    SELECT ${LEASE_COLUMNS}, p.position, ${EXPIRES_IN}
       FROM shown l LEFT JOIN places p USING (id)`;
 }
 
@@ -237,8 +235,8 @@ export class LeaseStore {
   }
 
   /** Gives an acquired lease back to the queue: its resource died, or is not fit, before it was active. */
-  async requeue(ids: readonly string[], reason: string): Promise<Ended[]> {
-    return this.db.rows(
+  async requeue(ids: readonly string[], reason: string): Promise<void> {
+    await this.db.rows(
       {
         text: `WITH back AS (
             UPDATE leases l SET state = 'pending', waiting = 'queued', resource_id = NULL, slot = NULL, fence = NULL,
@@ -247,12 +245,10 @@ export class LeaseStore {
              WHERE l.id = o.id RETURNING l.*, o.resource_id AS held),
           freed AS (
             UPDATE resources r SET leases = r.leases - n, due_at = now(), hygiene = 'dirty'
-              FROM (SELECT held, count(*)::int AS n FROM back GROUP BY held) b WHERE r.id = b.held),
-          logged AS (
-            INSERT INTO events (kind, lease, resource, consumer, data)
-            SELECT 'lease.pending', id, held, CASE object_kind WHEN 'consumer' THEN object_name END,
-                   jsonb_build_object('from', 'acquired', 'reason', $2::text) FROM back)
-          SELECT id, state, tier, type, resource_id, for_resource, true AS due FROM back`,
+              FROM (SELECT held, count(*)::int AS n FROM back GROUP BY held) b WHERE r.id = b.held)
+          INSERT INTO events (kind, lease, resource, consumer, data)
+          SELECT 'lease.pending', id, held, CASE object_kind WHEN 'consumer' THEN object_name END,
+                 jsonb_build_object('from', 'acquired', 'reason', $2::text) FROM back`,
       },
       [ids, reason],
     );
@@ -325,8 +321,8 @@ const END = {
         FROM over, LATERAL (SELECT 'lease.' || (how ->> 'to') AS kind, 1 AS step
                             UNION ALL SELECT 'lease.destroyed', 2 WHERE state = 'destroyed') k
        ORDER BY id, step)
-    SELECT id, state, tier, type, resource_id, for_resource,
-           state <> 'destroyed' OR for_resource IS NOT NULL OR EXISTS (SELECT FROM tell)
-             OR EXISTS (SELECT FROM freed f WHERE f.id = over.resource_id AND f.due) AS due
-      FROM over`,
+    SELECT ${LEASE_ROW},
+           l.state <> 'destroyed' OR l.for_resource IS NOT NULL OR EXISTS (SELECT FROM tell)
+             OR EXISTS (SELECT FROM freed f WHERE f.id = l.resource_id AND f.due) AS due
+      FROM over l`,
 };

@@ -4,14 +4,17 @@ import type { WaitingReason } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Demand } from '../domain/snapshot.js';
 import { LEASE, move } from '../domain/state-machine.js';
-import { one, type Queryable, type Statement } from './database.js';
+import { isRefusal, type Statement, type Transaction } from './database.js';
 import { type NewEvent, recordEvents } from './event.store.js';
+import { LEASE_ROW, type LeaseRow } from './lease.store.js';
 import { operationOf } from './operation.store.js';
 import type { NewLease, Plan, Turn } from './turn.js';
 
 /** What a turn did, for those that wait for it. */
 export interface Applied {
   decisions: Decision[];
+  /** Those that came in, as they were written; their positions are not told. */
+  added: LeaseRow[];
   /** Whether the reconciler has something to do now. */
   due: boolean;
 }
@@ -19,21 +22,22 @@ export interface Applied {
 /** Someone else took what the turn had seen; take it anew. */
 export class TurnConflict extends Error {}
 
-/** Writes all decisions of a turn and their events in one statement, however many they are. */
+/** Writes all decisions of a turn and their events in one statement, however many they are, and commits. */
 export async function applyDecisions(
-  db: Queryable,
+  transaction: Transaction,
   turn: Turn,
   plan: Plan,
   activates: (type: Blueprint['type']) => boolean,
 ): Promise<Applied> {
   const changes = new Changes(turn, plan, activates);
   for (const decision of plan.decisions) changes.add(decision);
-  if (!changes.isEmpty()) {
-    const { statement, values } = changes.write();
-    const { whole } = one(await db.rows<{ whole: boolean }>(statement, values));
-    if (!whole) throw new TurnConflict();
-  }
-  return { decisions: plan.decisions, due: changes.due };
+  const { decisions } = plan;
+  if (changes.isEmpty()) return { decisions, added: [], due: changes.due };
+  const { statement, values } = changes.write();
+  const added = await transaction.last<LeaseRow>(statement, values).catch((error: unknown) => {
+    throw isRefusal(error) ? new TurnConflict() : error;
+  });
+  return { decisions, added, due: changes.due };
 }
 
 type Build = Extract<Decision, { kind: 'build' }>;
@@ -110,7 +114,7 @@ class Changes {
 
   /**
    * One statement with just the parts that have something to write, since each costs as much as the indexes of its table
-   * before it does anything. It says whether all was as the turn had seen it; else the transaction is to be rolled back.
+   * before it does anything. Where not all was as the turn had seen it, it refuses itself.
    *
    * Leases are locked before resources, and each in the order of their ids, here as where leases end: a turn that gives
    * a place on a shared host and a batch that frees another there would otherwise each wait for the other.
@@ -143,7 +147,9 @@ class Changes {
       if (rows.length > 0) expected.set(name, rows.length);
     const whole = [...expected].map(([name, n]) => `(SELECT count(*) FROM ${name}) = ${given(n)}`);
     const text = `WITH ${[...ctes].map(([name, sql]) => `${name} AS ${sql.startsWith('MATERIALIZED') ? sql : `(${sql})`}`).join(', ')}
-      SELECT ${['$1::text IS NOT NULL AND $2::text IS NOT NULL', ...whole].join(' AND ')} AS whole`;
+      SELECT ${added.length > 0 ? 'added.*' : ''}
+        FROM (SELECT CASE WHEN ${['$1::text IS NOT NULL AND $2::text IS NOT NULL', ...whole].join(' AND ')} THEN true ELSE refuse() END AS so) whole
+             ${added.length > 0 ? 'LEFT JOIN added ON true' : ''} WHERE so`;
     // What it holds says which statement it is, in no more letters than a name may have.
     const name = `turn-write-${[...ctes.keys()].map((part) => part.slice(0, 2)).join('')}`;
     return { statement: { name, text }, values };
@@ -312,7 +318,7 @@ const BUILT = (
  */
 const ADDED = (
   rows: string,
-) => `INSERT INTO leases (id, object_kind, object_name, for_resource, tier, type, state, allowed, attributes, priority,
+) => `INSERT INTO leases AS l (id, object_kind, object_name, for_resource, tier, type, state, allowed, attributes, priority,
                       ttl_seconds, env, note, blueprint, resource_id, slot, fence, used, access, waiting, acquired_at,
                       active_at, expires_at, due_at)
   SELECT id, object_kind, object_name, for_resource, $1, $2, state, allowed, attributes, priority, ttl_seconds, env, note,
@@ -325,7 +331,7 @@ const ADDED = (
          for_resource text, allowed text[], attributes jsonb, priority int, ttl_seconds int, env jsonb, note text,
          blueprint text, resource_id text, slot int, fence bigint, access jsonb)
   ON CONFLICT (id) DO NOTHING
-  RETURNING id`;
+  RETURNING ${LEASE_ROW}`;
 
 /** As `ADDED`, of leases that were there. */
 const CHANGED = (

@@ -35,8 +35,9 @@ export class TurnStore {
   ): Promise<Applied & { next: number | null }> {
     const piece = from === null ? { from: 0, size: FIRST_LOOK } : { from, size: TURN_SIZE };
     return this.db.transaction(async (transaction) => {
-      await transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
-      let turn = await look(transaction, pool, incoming, piece);
+      // Sent together, done one after the other: the look begins when the lock is there.
+      const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
+      let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
       let plan = decide(turn);
       if (!isEnough(turn, plan, changed)) {
         turn = await withRoom(transaction, turn);

@@ -76,8 +76,8 @@ async function allocator(server: Server): Promise<Reference> {
     measure: (callers, milliseconds) =>
       load(callers, milliseconds, async (caller) => {
         const lease = leaseOf(caller);
-        const decision = await turns.request(POOL, lease);
-        if (decision?.kind !== 'grant') throw new Error(`Not granted but ${decision?.kind}.`);
+        const written = await turns.request(POOL, lease);
+        if (written?.state !== 'active') throw new Error(`Not active but ${written?.state}.`);
         const [over] = await leases.end([lease.id], { to: 'released', ended: 'released' });
         signals.send('events', 'due', lease.id, `over ${lease.id}`);
         if (over?.state === 'destroyed') turns.poke(over);
