@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { createDataSource } from '../../ormconfig.js';
 import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.js';
+import { familyCpuMs } from './cost.js';
 import { onPostgres } from './report.js';
 import { endServed } from './served.js';
 
@@ -16,6 +17,8 @@ export interface Server {
   database(name: string, empty?: 'empty'): Promise<string>;
   /** How many transactions it has committed in a database, of which it may learn up to ten seconds late. */
   transactions(database: string): Promise<number>;
+  /** Processor time that it has used, in milliseconds. */
+  cpuMs(): number;
 }
 
 /** Runs one bench on a fresh PostgreSQL, and leaves nothing behind: not when it fails, hangs or is interrupted. */
@@ -46,6 +49,7 @@ export async function runBench(
     await measure({
       database: (database, empty) => createDatabase(postgres.url, database, empty),
       transactions: (database) => transactionsIn(postgres.url, database),
+      cpuMs: () => familyCpuMs(postgres.pid),
     });
   } catch (error) {
     await give(error);

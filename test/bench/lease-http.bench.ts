@@ -1,5 +1,6 @@
 import { Database } from '../../src/store/database.js';
 import { runBench } from './bench.js';
+import { ownCpuMs, reportCost } from './cost.js';
 import { JsonClient } from './json-client.js';
 import { alternate, type Load, load, percentile } from './measure.js';
 import { CONSUMERS, writePool } from './pool.js';
@@ -39,6 +40,20 @@ await runBench('lease-http', async (server) => {
     many: () => load(CALLERS, ROUND_MS, cycle),
     bare: () => load(CALLERS, ROUND_MS / 2, (caller) => bare.post('/', requestOf(caller), 200)),
   });
+  const meters = {
+    PostgreSQL: () => server.cpuMs(),
+    'the broker': async () => (await broker.usage()).cpuMs,
+    'the load': ownCpuMs,
+  };
+  const many = `${CALLERS} callers`;
+  await reportCost('lease-http', many, meters, () => load(CALLERS, 2 * ROUND_MS, cycle));
+  const bareMeters = {
+    'the bare node:http': async () => (await echo.usage()).cpuMs,
+    'its load': ownCpuMs,
+  };
+  await reportCost('lease-http', many, bareMeters, () =>
+    load(CALLERS, ROUND_MS / 2, (caller) => bare.post('/', requestOf(caller), 200)),
+  );
   calls.lease.length = 0;
   calls.release.length = 0;
   await load(1, ROUND_MS, cycle);

@@ -10,6 +10,7 @@ import { Notifications } from '../../src/store/notifications.js';
 import type { NewLease } from '../../src/store/turn.js';
 import { TurnStore } from '../../src/store/turn.store.js';
 import { runBench, type Server } from './bench.js';
+import { ownCpuMs, reportCost } from './cost.js';
 import { alternate, load } from './measure.js';
 import { CONSUMERS, POOL, writePool } from './pool.js';
 import { graphileWorker, pgBoss, preparedStatements, type Reference } from './references.js';
@@ -34,6 +35,8 @@ await runBench('turn', async (server) => {
     ours256: () => ours.measure(256, ROUND_MS),
     prepared256: () => prepared.measure(256, ROUND_MS),
   });
+  const meters = { PostgreSQL: () => server.cpuMs(), 'the broker': ownCpuMs };
+  await reportCost('turn', '64 callers', meters, () => ours.measure(64, 2 * ROUND_MS));
   await Promise.all([ours.close(), prepared.close(), graphile.close(), boss.close()]);
 
   const { ours64, prepared64, graphile64, boss64, ours256, prepared256 } = measured;
