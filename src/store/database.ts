@@ -44,9 +44,7 @@ export class Database implements Queryable {
 
   rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {
     const pool = statement.name === undefined ? this.pool : this.prepared;
-    return again(() =>
-      translated(async () => (await pool.query({ ...statement, values })).rows.map(camelCased<T>)),
-    );
+    return again(() => translated(async () => rowsOf<T>(await pool.query(asked(statement, values)))));
   }
 
   /** Runs `work` in one transaction; any error rolls all of it back. It is run anew where the server ended it as a deadlock's victim. */
@@ -59,7 +57,7 @@ export class Database implements Queryable {
     let broken: Error | undefined;
     let committed: Promise<unknown> | undefined;
     const send = (statement: Statement, values: unknown[] = []) =>
-      translated(() => client.query({ ...statement, values }));
+      translated(() => client.query(asked(statement, values)));
     /** For what is sent along with a statement: whoever sent that hears of it. */
     const along = (text: string) => {
       const sent = send({ text });
@@ -69,7 +67,7 @@ export class Database implements Queryable {
     try {
       const begun = along('BEGIN');
       const rows = async <R>(statement: Statement, values?: unknown[]) =>
-        (await Promise.all([send(statement, values), begun]))[0].rows.map(camelCased<R>);
+        rowsOf<R>((await Promise.all([send(statement, values), begun]))[0]);
       const last = async <R>(statement: Statement, values?: unknown[]) => {
         const answer = rows<R>(statement, values);
         committed = along('COMMIT');
@@ -123,19 +121,29 @@ export function one<T>(rows: T[]): T {
   return rows[0] as T;
 }
 
-const names = new Map<string, string>();
+/** Rows come as arrays, so that each is made an object once, under the names that it is to have. */
+function asked(statement: Statement, values: unknown[]): pg.QueryArrayConfig {
+  return { ...statement, values, rowMode: 'array' };
+}
 
-function camelCased<T>(row: Record<string, unknown>): T {
-  const result: Record<string, unknown> = {};
-  for (const key in row) {
-    let name = names.get(key);
-    if (name === undefined) {
-      name = key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-      names.set(key, name);
-    }
-    result[name] = row[key];
+function rowsOf<T>({ fields, rows }: pg.QueryArrayResult): T[] {
+  const names = fields.map(({ name }) => camelCased(name));
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {};
+    for (const [index, name] of names.entries()) row[name] = values[index];
+    return row as T;
+  });
+}
+
+const camelCase = new Map<string, string>();
+
+function camelCased(column: string): string {
+  let name = camelCase.get(column);
+  if (name === undefined) {
+    name = column.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+    camelCase.set(column, name);
   }
-  return result as T;
+  return name;
 }
 
 /** SQLSTATE classes of a server that can't be reached or is going down: 08 connection, 57P shutdown, 53 resources. */
