@@ -5,6 +5,7 @@ import { Turns1763820000000 } from './migrations/1763820000000-turns.js';
 import { Housekeeping1763900000000 } from './migrations/1763900000000-housekeeping.js';
 import { Sightings1763910000000 } from './migrations/1763910000000-sightings.js';
 import { LighterTurns1764040000000 } from './migrations/1764040000000-lighter-turns.js';
+import { FormerSpecs1764050000000 } from './migrations/1764050000000-former-specs.js';
 
 /** Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -13,6 +14,7 @@ export const MIGRATIONS = [
   Housekeeping1763900000000,
   Sightings1763910000000,
   LighterTurns1764040000000,
+  FormerSpecs1764050000000,
 ];
 
 /** The one DataSource, for the service, the tests and the migration CLI. */

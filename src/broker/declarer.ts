@@ -165,7 +165,7 @@ export class Declarer {
     }
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
     await this.blueprints.put(next);
-    if (before) await this.blueprints.outdate(name, outdatedPlaces(before, next));
+    if (before) await this.blueprints.outdate(before, outdatedPlaces(before, next));
     this.known.set(name, next);
     const effects = before ? await this.superseded(before, next) : [];
     effects.push(...(await this.listed({ kind: 'blueprint', name }, hostBlueprintsOf(next))));

@@ -23,12 +23,16 @@ export class Views {
   async resource(row: ResourceRow): Promise<Driven<ResourceView>> {
     const blueprint = await this.blueprints.get(row.blueprint);
     if (!blueprint) throw new Error(`Resource ${row.id} has no blueprint ${row.blueprint}.`);
-    const { name, type, tier, spec } = blueprint;
+    const { name, type, tier } = blueprint;
+    const driver = this.drivers.get(type);
+    // A machine is reached as the blueprint says now, as long as it names it; all else where and how it was built.
+    const isNamed = row.place !== null && driver.places(blueprint.spec)?.includes(row.place);
+    const spec = (isNamed ? null : row.formerSpec) ?? blueprint.spec;
     const host = row.hostLeaseId === null ? undefined : await this.leases.get(row.hostLeaseId);
     const hostLease = host?.resourceId ? (await this.lease(host)).view : null;
     const { id, place, handle } = row;
     const view = { id, broker: this.broker, blueprint: { name, type, tier, spec }, place, handle, hostLease };
-    return { driver: this.drivers.get(type), view };
+    return { driver, view };
   }
 
   /** A lease that holds a resource. */

@@ -84,21 +84,25 @@ export class BlueprintStore {
     );
   }
 
-  /** Marks what was built as the blueprint stood before, on itself or on its hosts: it is retired as soon as no lease holds it. */
-  async outdate(name: string, places: 'all' | string[]): Promise<void> {
+  /**
+   * Marks what was built as the blueprint stood before, on itself or on its hosts: it is retired as soon as no lease holds
+   * it. Its own keep the spec that they were built by.
+   */
+  async outdate({ name, spec }: Blueprint, places: 'all' | string[]): Promise<void> {
     if (places.length === 0) return;
     await this.db.rows(
       {
         text: `WITH changed AS (
             SELECT id FROM resources
              WHERE state <> 'destroyed' AND blueprint = $1 AND ($2::text[] IS NULL OR place = ANY ($2)))
-          UPDATE resources SET outdated = true, due_at = now() WHERE id IN (
+          UPDATE resources SET outdated = true, due_at = now(),
+                 former_spec = CASE WHEN blueprint = $1 THEN coalesce(former_spec, $3) END WHERE id IN (
             SELECT id FROM resources
              WHERE id IN (SELECT id FROM changed) OR (state <> 'destroyed' AND host_lease_id IN (
                SELECT id FROM leases WHERE state <> 'destroyed' AND resource_id IN (SELECT id FROM changed)))
              ORDER BY id FOR NO KEY UPDATE)`,
       },
-      [name, places === 'all' ? null : places],
+      [name, places === 'all' ? null : places, JSON.stringify(spec)],
     );
   }
 

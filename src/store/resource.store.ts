@@ -8,6 +8,8 @@ import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.
 export interface ResourceRow extends Resource {
   /** Leases on it now. */
   leases: number;
+  /** What its blueprint said when it was built; null where it says so still. */
+  formerSpec: Record<string, unknown> | null;
 }
 
 export interface ResourceFilter extends PageRequest {
@@ -19,7 +21,7 @@ export interface ResourceFilter extends PageRequest {
 }
 
 export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.slot, r.place, r.machine, r.host_lease_id,
-  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.last_consumer, r.reason,
+  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.former_spec, r.last_consumer, r.reason,
   r.created_at, r.active_at, r.last_used_at, r.ended_at`;
 
 /** A change of one resource by the step that claimed it. Absent fields stay. */

@@ -8,8 +8,8 @@ export interface SweepRow {
   fault: string | null;
 }
 
-/** Hosts that are there for good: not just being built or restarted. */
-const STANDING = `type = 'host' AND state = 'active' AND hygiene <> 'cleaning'`;
+/** Hosts that are there for good: not just being built or restarted, nor elsewhere than the blueprint says by now. */
+const STANDING = `type = 'host' AND state = 'active' AND hygiene <> 'cleaning' AND former_spec IS NULL`;
 
 /** What the sweep compares and remembers. */
 export class SweepStore {

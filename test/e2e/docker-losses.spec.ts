@@ -22,6 +22,13 @@ async function there(): Promise<string[]> {
 }
 const rows = async (where: string) =>
   (await berth.sql(`SELECT id FROM resources WHERE ${where} ORDER BY id`)).map(({ id }) => id);
+const box = (at: string | undefined) =>
+  hosts('box', {
+    resources: 4,
+    reuse: 'none',
+    warm: 1,
+    spec: { engine: at, image, memory: '64m', pids: 32 },
+  });
 /** Has the sweep look twice, the clock between the looks turned by SQL. */
 async function sweepTwice(...suspects: string[]): Promise<void> {
   const seen = () => berth.sql('SELECT resource FROM sightings WHERE resource = ANY ($1)', [suspects]);
@@ -37,13 +44,7 @@ async function sweepTwice(...suspects: string[]): Promise<void> {
     berth = new Caller(app);
     broker = (await berth.ok('GET /v1/whoami')).broker.broker;
     const waivers = [{ rule: 'broker-machine', subject: '*', reason: 'one machine plays all parts' }];
-    const spec = { engine, image, memory: '64m', pids: 32 };
-    await berth.declare(
-      policy('low', { waivers }),
-      tier('low'),
-      hosts('box', { resources: 4, reuse: 'none', warm: 1, spec }),
-      consumer('step', ['box']),
-    );
+    await berth.declare(policy('low', { waivers }), tier('low'), box(engine), consumer('step', ['box']));
     await berth.approve('step', 'box');
   });
 
@@ -110,6 +111,19 @@ async function sweepTwice(...suspects: string[]): Promise<void> {
     await berth.becomes(idle, 'destroyed');
     await until(warm, (ids) => ids.length === 1 && ids[0] !== idle);
     expect(await berth.run(other.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+  });
+
+  it('a container stays its lease’s when the blueprint moves to another engine, and is destroyed where it was made', async () => {
+    const { id, resource } = await berth.lease('step');
+    await berth.declare(box('unix:///nowhere/docker.sock'));
+    expect(await berth.run(id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+    await berth.ok('POST /v1/sweep', { body: {} });
+    expect(await berth.read(id)).toMatchObject({ state: 'active' });
+    await berth.release(id);
+    await berth.becomes(resource, 'destroyed');
+    expect(await there()).not.toContain(resource);
+    await berth.declare(box(engine));
+    await berth.approve('step', 'box');
   });
 
   it('a container of ours without a row is destroyed, and nobody else’s is touched', async () => {
