@@ -12,6 +12,7 @@ import { LOGIN } from './cli/login.js';
 import { note } from './cli/output.js';
 import { RUN } from './cli/run.js';
 import { InterruptedError } from './cli/signals.js';
+import { SWEEP } from './cli/sweep.js';
 import { UP } from './cli/up.js';
 import { UPKEEP } from './cli/upkeep.js';
 
@@ -27,6 +28,7 @@ const COMMANDS = [
   CP,
   RUN,
   ...UPKEEP,
+  SWEEP,
   DOCTOR,
 ];
 

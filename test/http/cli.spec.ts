@@ -105,6 +105,28 @@ describe('--json', () => {
   });
 });
 
+describe('sweep', () => {
+  const asAdmin = () => ({ BERTH_TOKEN: world.tokens.admin });
+
+  it('says that all is as it should be, and what is not', async () => {
+    expect(await berth(['sweep'], asAdmin())).toEqual({
+      code: 0,
+      stdout: 'What exists is what should.\n',
+      stderr: '',
+    });
+    world.existing.add('res_nobody');
+    expect((await berth(['sweep'], asAdmin())).stdout).toMatch(
+      /^what +name .*\norphan +fake res_nobody +hosts /,
+    );
+    world.existing.delete('res_nobody');
+    expect(JSON.parse((await berth(['sweep', '--json'], asAdmin())).stdout)).toMatchObject({ suspects: [] });
+  });
+
+  it('lets it begin at once', async () => {
+    expect(await berth(['sweep', '--now'], asAdmin())).toMatchObject({ code: 0, stdout: '' });
+  });
+});
+
 describe('doctor', () => {
   const asAdmin = () => ({ BERTH_TOKEN: world.tokens.admin });
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BerthClient } from '../../src/client/client.js';
+import type { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 
 /** An answer, with its JSON read where it has one. */
@@ -24,6 +25,8 @@ export interface World {
   call(route: string, call?: Call): Promise<Answer>;
   /** An active lease of the consumer `step`. */
   lease(): Promise<Answer['body']>;
+  /** Ids of the resources that exist for the blueprint `hosts`. */
+  existing: Set<string>;
   close(): Promise<void>;
 }
 
@@ -74,7 +77,8 @@ async function furnish(app: TestApp): Promise<World> {
     const request = { token: tokens.step, body: { type: 'host' }, headers: { prefer: 'wait=20' } };
     return (await succeed(call('POST /v1/leases', request), 201)).body;
   };
-  return { url: app.url, client: app.client, tokens, call, lease, close: () => app.close() };
+  const { existing } = app.fakes.get('docker-host') as FakeDriver;
+  return { url: app.url, client: app.client, tokens, call, lease, existing, close: () => app.close() };
 }
 
 const DOCUMENTS = [
