@@ -95,7 +95,7 @@ async function migrate(databaseUrl: string): Promise<void> {
 function realDrivers({ dataDir, allowZeroIsolation }: Config): (credentials: Credentials) => Drivers {
   return (credentials) => {
     const drivers: Drivers = new Drivers([
-      new DockerHostDriver(),
+      new DockerHostDriver({ credentials }),
       new SshHostDriver({ credentials }),
       new LocalHostDriver({ root: join(dataDir, 'local-host') }),
       new WorkingCopyDriver({

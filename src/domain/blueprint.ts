@@ -65,7 +65,17 @@ export function wideningChanges(before: Blueprint, after: Blueprint): string[] {
   if (REUSE.indexOf(after.reuse) > REUSE.indexOf(before.reuse)) changed.push('reuse');
   if (after.limits.leasesPerResource > before.limits.leasesPerResource)
     changed.push('limits.leasesPerResource');
-  for (const field of ['engine', 'image', 'runtime', 'user', 'credential', 'gitCredential', 'root']) {
+  for (const field of [
+    'engine',
+    'tls',
+    'ssh',
+    'image',
+    'runtime',
+    'user',
+    'credential',
+    'gitCredential',
+    'root',
+  ]) {
     if (!same(before.spec[field], after.spec[field])) changed.push(`spec.${field}`);
   }
   if (widerNetwork(before.spec.network, after.spec.network)) changed.push('spec.network');

@@ -4,11 +4,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
 import type { LeaseView, ResourceView } from '../../src/drivers/driver.js';
 import { describeDriverContract, leaseOn, run, shell, unhurried } from '../contract/driver-contract.js';
-import { client, testEngine, testImage } from '../support/docker.js';
+import { client, NO_CREDENTIALS, testEngine, testImage } from '../support/docker.js';
 
 const engine = await testEngine();
 const image = engine ? await testImage(engine) : '';
-const driver = new DockerHostDriver();
+const driver = new DockerHostDriver({ credentials: NO_CREDENTIALS });
 /** One test's own, so that nothing of another or of a person is ever looked at. */
 const broker = `test-${randomBytes(6).toString('hex')}`;
 const made: ResourceView[] = [];

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import Dockerode from 'dockerode';
 import { makeDemoImage } from '../../src/demo/image.js';
+import type { CredentialSource } from '../../src/drivers/credentials.js';
+import { DriverError } from '../../src/drivers/driver.js';
 
 const SOCKET = 'unix:///var/run/docker.sock';
 
@@ -30,3 +32,10 @@ export async function testImage(address: string): Promise<string> {
   }
   return makeDemoImage(client(address), `berth-test:${hash.digest('hex').slice(0, 12)}`, () => undefined);
 }
+
+/** For engines that need none. */
+export const NO_CREDENTIALS: CredentialSource = {
+  get: async (name) => {
+    throw new DriverError('not-found', `There is no credential ${name}.`);
+  },
+};

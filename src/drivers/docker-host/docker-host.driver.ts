@@ -1,4 +1,5 @@
 import type { Exit } from '../../domain/command.js';
+import type { CredentialSource } from '../credentials.js';
 import {
   type Activation,
   type BlueprintView,
@@ -16,6 +17,7 @@ import {
   type ResourceView,
   type Verification,
 } from '../driver.js';
+import { SshPool } from '../ssh/ssh-pool.js';
 import { runCommand } from './command.js';
 import { Container } from './container.js';
 import {
@@ -52,8 +54,15 @@ export class DockerHostDriver implements Driver {
   readonly activatesLeases = false;
   readonly shareable = false;
 
-  private readonly engines = new Engines();
+  private readonly ssh: SshPool;
+  private readonly engines: Engines;
   private readonly machines = new MachineFacts();
+
+  /** `credentials`: keys and passwords for engines that are reached over SSH. */
+  constructor({ credentials }: { credentials: CredentialSource }) {
+    this.ssh = new SshPool(credentials);
+    this.engines = new Engines(this.ssh);
+  }
 
   places(): null {
     return null;
@@ -179,6 +188,10 @@ export class DockerHostDriver implements Driver {
         { name: engine.address, version: Version, machine: { address: engine.address, engineId: id } },
       ],
     };
+  }
+
+  close(): void {
+    this.ssh.close();
   }
 
   private containerOf({ blueprint, id, handle }: ResourceView): Container {

@@ -11,7 +11,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
-import { EngineTls, engineFault } from './engine-address.js';
+import { EngineSsh, EngineTls, engineFault } from './engine-address.js';
 import { FieldFault } from './field-fault.js';
 import { parseSize } from './size.js';
 
@@ -36,13 +36,18 @@ export class VolumeMount {
 
 /** `spec` of a `docker-host` blueprint. */
 export class DockerHostSpec {
-  @FieldFault((value, spec) => engineFault(value, 'tls' in spec && spec.tls !== undefined))
+  @FieldFault(engineFault)
   engine!: string;
 
   @IsOptional()
   @ValidateNested()
   @Type(() => EngineTls)
   tls?: EngineTls;
+
+  @IsOptional()
+  @ValidateNested()
+  @Type(() => EngineSsh)
+  ssh?: EngineSsh;
 
   @Matches(/^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$/, {
     message: '$property must be an image of the engine, best as name@sha256:… or sha256:…',

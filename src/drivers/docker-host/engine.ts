@@ -1,8 +1,8 @@
 import Dockerode from 'dockerode';
 import type { Call } from '../driver.js';
+import type { SshPool } from '../ssh/ssh-pool.js';
 import { type Faults, translate } from './docker-errors.js';
-import type { DockerHostSpec } from './docker-host.spec-schema.js';
-import { engineOptions } from './engine-address.js';
+import { type EngineAddress, engineOptions } from './engine-address.js';
 
 /** One engine, and the only way to speak to it: what goes wrong leaves here as a DriverError. */
 export class Engine {
@@ -10,9 +10,9 @@ export class Engine {
 
   readonly address: string;
 
-  constructor({ engine, tls }: Pick<DockerHostSpec, 'engine' | 'tls'>) {
-    this.address = engine;
-    this.docker = new Dockerode(engineOptions(engine, tls));
+  constructor(address: EngineAddress, pool: SshPool) {
+    this.address = address.engine;
+    this.docker = new Dockerode(engineOptions(address, pool));
   }
 
   /**
@@ -45,9 +45,11 @@ export class Engine {
 export class Engines {
   private readonly known = new Map<string, Engine>();
 
-  of({ engine, tls }: Pick<DockerHostSpec, 'engine' | 'tls'>): Engine {
-    const key = JSON.stringify([engine, tls]);
-    const known = this.known.get(key) ?? new Engine({ engine, tls });
+  constructor(private readonly pool: SshPool) {}
+
+  of({ engine, tls, ssh }: EngineAddress): Engine {
+    const key = JSON.stringify([engine, tls, ssh]);
+    const known = this.known.get(key) ?? new Engine({ engine, tls, ssh }, this.pool);
     this.known.set(key, known);
     return known;
   }

@@ -19,9 +19,9 @@ import {
   type Verification,
 } from '../driver.js';
 import { type HostFacts, PosixHost, rootOf } from '../posix/posix-host.js';
+import type { SshLogin } from '../ssh/ssh-login.js';
+import { SshPool } from '../ssh/ssh-pool.js';
 import { SshHostSpec, type SshMachine } from './ssh-host.spec-schema.js';
-import type { SshLogin } from './ssh-login.js';
-import { SshPool } from './ssh-pool.js';
 import { SshShell } from './ssh-shell.js';
 
 /**

@@ -10,10 +10,10 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { HOST_KEY, HOST_KEY_IS } from '../ssh/ssh-login.js';
 
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ADDRESS = /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$/;
-const HOST_KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}$/;
 
 /** One machine of an `ssh-host` blueprint. */
 export class SshMachine {
@@ -29,10 +29,7 @@ export class SshMachine {
   port = 22;
 
   /** The server's public key; whoever shows another one is not that machine. */
-  @Matches(HOST_KEY, {
-    message:
-      '$property must be the public key of the server, such as "ssh-ed25519 AAAA…", as ssh-keyscan prints it',
-  })
+  @Matches(HOST_KEY, { message: `$property ${HOST_KEY_IS}` })
   hostKey!: string;
 }
 

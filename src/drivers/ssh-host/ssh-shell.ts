@@ -2,8 +2,8 @@ import { aborted } from '../aborted.js';
 import type { Call } from '../driver.js';
 import { quote } from '../posix/quote.js';
 import { BOOTSTRAP, feed, type Shell, type ShellEnd, type ShellProcess, signalled } from '../posix/shell.js';
-import type { SshLogin } from './ssh-login.js';
-import type { Place, SshPool } from './ssh-pool.js';
+import type { SshLogin } from '../ssh/ssh-login.js';
+import type { Place, SshPool } from '../ssh/ssh-pool.js';
 
 const COMMAND = `exec ${BOOTSTRAP.map(quote).join(' ')}`;
 

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
 import type { Credential } from '../credentials.js';
 import { DriverError } from '../driver.js';
@@ -71,6 +72,22 @@ export class SshConnection {
     return new Promise((resolve, reject) => {
       try {
         this.client.exec(command, (fault, channel) =>
+          fault ? reject(openFault(login, fault)) : resolve(channel),
+        );
+      } catch (fault) {
+        reject(openFault(login, fault));
+      }
+    });
+  }
+
+  /**
+   * A stream to a unix socket of the machine, as the user who is logged in may open it.
+   * @throws DriverError `unreachable`, temporary, where it can't be had
+   */
+  socket(login: SshLogin, path: string): Promise<Duplex> {
+    return new Promise((resolve, reject) => {
+      try {
+        this.client.openssh_forwardOutStreamLocal(path, (fault, channel) =>
           fault ? reject(openFault(login, fault)) : resolve(channel),
         );
       } catch (fault) {
