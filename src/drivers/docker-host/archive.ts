@@ -29,6 +29,28 @@ export function onlyFiles(tar: AsyncIterable<Buffer>): Readable {
   return Readable.from(kept);
 }
 
+/**
+ * Content of the one regular file in a tar, which ends with the fault of the tar if that has one; undefined where it is
+ * something else.
+ */
+export async function onlyFile(tar: AsyncIterable<Buffer>): Promise<Readable | undefined> {
+  const entries = extract();
+  const copied = pipeline(Readable.from(tar), entries);
+  copied.catch((fault) => entries.destroy(fault));
+  const reading = entries[Symbol.asyncIterator]();
+  const { value: first, done } = await reading.next();
+  if (done || first.header.type !== 'file') {
+    await reading.return?.();
+    return undefined;
+  }
+  const content = async function* () {
+    yield* first;
+    await reading.next();
+    await copied;
+  };
+  return Readable.from(content(), { objectMode: false });
+}
+
 function isInside(name: string): boolean {
   return name !== '' && !name.split('/').includes('..');
 }

@@ -1,36 +1,43 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type Call, DriverError, type Files } from '../driver.js';
-import { onlyFiles } from './archive.js';
+import { onlyFile, onlyFiles } from './archive.js';
 import type { Container, ExecSpec } from './container.js';
 import { ARTIFACTS, WORK } from './container-options.js';
 import { NOT_SO, receive, send } from './transfer.js';
 
-/** `$1` is the path: written out after one byte that says it is there. A name may end in a newline, hence the dot. */
-const READ = `
-  cd ${WORK} && file=$(readlink -f -- "./$1" && echo .) || exit ${NOT_SO}
-  file=\${file%??}
-  case $file in ${WORK}/* | ${ARTIFACTS}/*) ;; *) exit ${NOT_SO} ;; esac
-  [ -f "$file" ] && [ -r "$file" ] || exit ${NOT_SO}
-  printf . && exec cat < "$file"`;
+/**
+ * Shell function that enters a directory and makes sure that no link was followed on the way, by what the kernel says
+ * where it is: a lease may swap a directory for a link at any moment. A name may end in a newline, hence the dot.
+ */
+const ENTER = `enter() { cd -P "$1" 2> /dev/null && [ "$(pwd -P && echo .)" = "$1
+." ] || exit ${NOT_SO}; }`;
 
-/** `$1` is a temporary name, the rest are the directories on the way: made as needed, entered through no link. */
-const RECEIVE = `
-  cd ${WORK} && part=$1 && shift
+/** `$1` is the directory and `$2` the name in it: tar follows no link there. */
+const READ = `${ENTER}
+  enter "$1" && [ -f "./$2" ] && [ ! -L "./$2" ] && [ -r "./$2" ] || exit ${NOT_SO}
+  exec tar -cf - "./$2"`;
+
+/** `$1` is a temporary name, the rest are the directories on the way, made as needed. */
+const RECEIVE = `${ENTER}
+  part=$1 at=${WORK} && shift && enter $at
   for name; do
-    [ ! -L "./$name" ] || exit ${NOT_SO}
-    [ -d "./$name" ] || mkdir "./$name" && cd "./$name" || exit ${NOT_SO}
+    at=$at/$name
+    mkdir "./$name" 2> /dev/null
+    enter "$at"
   done
+  set -C
   exec cat > "./$part"`;
 
 /** `$1` is the directory, `$2` the temporary name in it and `$3` the one that the file gets. */
-const ACCEPT = `
-  cd "${WORK}/$1" || exit ${NOT_SO}
-  [ ! -L "./$3" ] && [ ! -d "./$3" ] && exec mv -f "./$2" "./$3"
+const ACCEPT = `${ENTER}
+  enter "$1"
+  [ ! -L "./$3" ] && [ ! -d "./$3" ] && exec mv -fT "./$2" "./$3"
   rm -f "./$2"
   exit ${NOT_SO}`;
 
-const DROP = `rm -f "${WORK}/$1/$2"`;
+const DROP = `${ENTER}
+  enter "$1" && rm -f "./$2"`;
 
 /** A lease may have taken its own directories' permissions away; then they are given back and it is tried again. */
 const UNPACK = `
@@ -57,16 +64,10 @@ export class ContainerFiles implements Files {
   }
 
   private async open(path: string, call: Call): Promise<Readable> {
-    const content = receive(this.container, this.script(READ, segmentsOf(path).join('/')), call);
-    const { value: first, done } = await content.next();
-    if (done) throw new DriverError('failed', 'The container gave nothing of the file.');
-    return Readable.from(
-      (async function* () {
-        if (first.length > 1) yield first.subarray(1);
-        yield* content;
-      })(),
-      { objectMode: false },
-    );
+    const [directory, name] = placeOf(path);
+    const file = await onlyFile(receive(this.container, this.script(READ, directory, name), call));
+    if (!file) throw new DriverError('not-found', `There is no regular file ${path}.`);
+    return file;
   }
 
   write(path: string, content: Readable, call: Call): Promise<void> {
@@ -74,18 +75,17 @@ export class ContainerFiles implements Files {
   }
 
   private async put(path: string, content: Readable, call: Call): Promise<void> {
-    const directories = segmentsOf(path);
-    const name = directories.pop() ?? '';
+    const [directory, name] = placeOf(path);
     const part = `.berth-${randomUUID()}`;
-    const place = [directories.join('/') || '.', part];
     try {
+      const directories = segmentsOf(path).slice(0, -1);
       await send(this.container, this.script(RECEIVE, part, ...directories), content, call);
     } catch (fault) {
-      await this.container.answer(this.script(DROP, ...place), call).catch(() => undefined);
+      await this.container.answer(this.script(DROP, directory, part), call).catch(() => undefined);
       throw fault;
     }
     // Only what came whole gets the name: a sender that breaks off looks to the container like one that is done.
-    const { exitCode } = await this.container.answer(this.script(ACCEPT, ...place, name), call);
+    const { exitCode } = await this.container.answer(this.script(ACCEPT, directory, part, name), call);
     if (exitCode !== 0)
       throw new DriverError('not-found', `${path} is a link or a directory, and is not replaced.`);
   }
@@ -103,6 +103,13 @@ export class ContainerFiles implements Files {
   private script(text: string, ...words: string[]): ExecSpec {
     return { argv: ['sh', '-c', text, 'sh', ...words], env: { BERTH_LEASE: this.leaseId } };
   }
+}
+
+/** The directory that a path is in, and its name there. */
+function placeOf(path: string): [string, string] {
+  const segments = segmentsOf(path);
+  const name = segments.pop() as string;
+  return [[WORK, ...segments].join('/'), name];
 }
 
 /** @throws DriverError `invalid` for a path that is absolute, empty, or has a part that is no name. */

@@ -70,13 +70,13 @@ async function write(
     }),
   ].join('\n');
   // Two steps, because the end of a content that broke off looks like its end.
-  await complete(
-    shell,
-    what,
-    [GIVE_UP, descend, `set -C; cat > ${fresh} || give_up ${fresh}`].join('\n'),
-    call,
-    (stdin) => pipeline(content, stdin),
-  );
+  const receive = [GIVE_UP, descend, `set -C; cat > ${fresh} || give_up ${fresh}`].join('\n');
+  try {
+    await complete(shell, what, receive, call, (stdin) => pipeline(content, stdin));
+  } catch (fault) {
+    await complete(shell, what, [descend, `rm -f ${fresh}`].join('\n'), call).catch(() => undefined);
+    throw fault;
+  }
   const settle = `mv -fT ${fresh} ${name} || { rm -f ${fresh}; ${exitWith('invalid')}; }`;
   await complete(shell, what, [descend, settle].join('\n'), call);
 }
