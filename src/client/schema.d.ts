@@ -192,7 +192,7 @@ export interface paths {
         };
         /**
          * Read the artifacts of a lease
-         * @description The artifacts directory as a tar; an empty one where there is no such directory.
+         * @description The artifacts directory as a tar of its directories and regular files; an empty one where there is no such directory. The answer breaks off where there are more than 100,000 of them, or more than 4 GiB.
          */
         get: operations["Files.artifacts"];
         put?: never;

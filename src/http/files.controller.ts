@@ -56,7 +56,8 @@ export class FilesController {
   @Get('artifacts.tar')
   @Describe({
     summary: 'Read the artifacts of a lease',
-    description: 'The artifacts directory as a tar; an empty one where there is no such directory.',
+    description:
+      'The artifacts directory as a tar of its directories and regular files; an empty one where there is no such directory. The answer breaks off where there are more than 100,000 of them, or more than 4 GiB.',
     answers: { 200: { 'application/x-tar': 'bytes' } },
     faults: ['not-found', 'lease-not-active', 'lease-over'],
   })

@@ -179,6 +179,12 @@ function attacks(setUp: () => Promise<Subject>): void {
     });
   });
 
+  it('an artifact without end is refused, where a lease can make one', async () => {
+    const made = await sh('truncate -s 5G "$BERTH_ARTIFACTS/endless" && ls "$BERTH_ARTIFACTS"');
+    const entries = await orRefused(artifacts());
+    expect(entries === undefined).toBe(String(made.stdout) === 'endless\n');
+  });
+
   it('a directory deeper than a path may be long is handed out whole or refused', async () => {
     await sh(
       'cd "$BERTH_ARTIFACTS"; i=0; while [ $i -lt 60 ]; do d=$(printf "%0100d" $i); mkdir $d && cd $d || break; i=$((i+1)); done; echo deep > end',

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { extract, pack } from 'tar-stream';
 import { aborted } from '../aborted.js';
+import { onlyFile, onlyFiles } from '../archive.js';
 import { type Call, DriverError, type Files } from '../driver.js';
 import {
   type LeaseDirectory,
@@ -12,7 +12,7 @@ import {
   removeScript,
 } from './lease-directory.js';
 import { quote } from './quote.js';
-import { complete, enter, exitWith, GIVE_UP, type Shell, type ShellProcess, scriptFault } from './shell.js';
+import { complete, enter, exitWith, GIVE_UP, type Shell, scriptFault } from './shell.js';
 
 /**
  * Files of a lease, by sh, cat and tar. A running lease may swap a directory for a link at any moment, so nothing is
@@ -30,24 +30,18 @@ export function shellFiles(shell: Shell, directory: LeaseDirectory): Files {
 
 async function read(shell: Shell, directory: LeaseDirectory, path: string, call: Call): Promise<Readable> {
   const { parent, name } = located(directory, path);
-  const missing = new DriverError('not-found', `There is no regular file ${path} in the lease.`);
   const script = [
     presenceScript(directory),
     enter(parent),
     `[ -f ${name} ] && [ ! -L ${name} ] || ${exitWith('not-found')}`,
     `exec tar -cf - ${name}`,
   ].join('\n');
-  const entries = tarEntries(await begin(shell, script, call), call);
-  const first = await entries.next();
-  if (first.done || first.value.header.type !== 'file') {
-    await entries.return(undefined);
-    throw missing;
-  }
-  const content = async function* () {
-    yield* first.value;
-    await entries.next();
-  };
-  return Readable.from(content(), { objectMode: false });
+  const missing = new DriverError('not-found', `There is no regular file ${path} in the lease.`);
+  const file = await onlyFile(tarOf(shell, script, call)).catch((fault: unknown) => {
+    throw fault instanceof DriverError && fault.code === 'not-found' ? missing : fault;
+  });
+  if (!file) throw missing;
+  return file;
 }
 
 async function write(
@@ -84,19 +78,7 @@ async function write(
 /** Directories and regular files only: links, devices and pipes of a lease mean nothing elsewhere, or too much. */
 async function artifacts(shell: Shell, directory: LeaseDirectory, call: Call): Promise<Readable> {
   const script = [prepareScript(directory), enter(directory.artifacts), 'exec tar -cf - .'].join('\n');
-  const source = tarEntries(await begin(shell, script, call), call);
-  const filtered = pack();
-  const copy = async () => {
-    for await (const entry of source) {
-      const { type, size, mode, mtime } = entry.header;
-      const name = entry.header.name.replace(/^\.\//, '');
-      if ((type !== 'file' && type !== 'directory') || name === '' || name === '.') entry.resume();
-      else await pipeline(entry, filtered.entry({ name, type, size, mode, mtime }));
-    }
-    filtered.finalize();
-  };
-  copy().catch((fault: Error) => filtered.destroy(fault));
-  return Readable.from(filtered, { objectMode: false });
+  return onlyFiles(tarOf(shell, script, call));
 }
 
 async function unpack(shell: Shell, directory: LeaseDirectory, tar: Readable, call: Call): Promise<void> {
@@ -124,27 +106,20 @@ function located(directory: LeaseDirectory, path: string) {
   return { parts, parent, name: quote(`./${last}`) };
 }
 
-async function begin(shell: Shell, script: string, call: Call): Promise<ShellProcess> {
+/** The tar that a script writes; ends with an error where the script did, or was cut short. */
+async function* tarOf(shell: Shell, script: string, call: Call): AsyncGenerator<Buffer> {
   const running = await shell.start(script, call);
   running.stdin.end();
   running.stderr.resume();
-  return running;
-}
-
-/** Entries of the tar that a script writes; ends with an error where the script did, or was cut short. */
-async function* tarEntries(running: ShellProcess, call: Call) {
-  const reader = extract();
-  const stop = () => reader.destroy(aborted('Reading files'));
-  const copied = pipeline(running.stdout, reader).catch((fault: Error) => reader.destroy(fault));
+  const stop = () => running.stdout.destroy(aborted('Reading files'));
   call.signal.addEventListener('abort', stop, { once: true });
   if (call.signal.aborted) stop();
   try {
-    for await (const entry of reader) yield entry;
-    await copied;
+    yield* running.stdout;
     const end = await running.ended;
     if ('lost' in end) throw new DriverError('unreachable', end.lost, { temporary: true });
-    const fault = scriptFault('Reading files', end.exitCode, 'The resource is gone from its host.');
-    if (fault.code === 'resource-lost') throw fault;
+    // 1 is tar's word for a file that changed while it was read, as those of a lease may.
+    if (end.exitCode > 1) throw scriptFault('Reading files', end.exitCode, '');
   } catch (fault) {
     if (fault instanceof DriverError) throw fault;
     throw new DriverError('failed', 'The files could not be read to their end.', {
