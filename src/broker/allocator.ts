@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { allocate, type Decision } from '../domain/allocate.js';
 import { BrokerError } from '../domain/errors.js';
 import type { LeaseRow } from '../store/lease.store.js';
-import type { NewLease, Pool } from '../store/turn.js';
+import type { NewLease, Pool, Scope } from '../store/turn.js';
 import { TURN_SIZE, type TurnStore } from '../store/turn.store.js';
 import { TurnConflict } from '../store/turn-decisions.js';
 import type { Drivers } from './drivers.js';
@@ -35,8 +35,10 @@ interface Line {
   pool: Pool;
   requests: Request[];
   running: boolean;
-  /** Something changed while the turn ran: take another, whoever asks. */
-  again: boolean;
+  /** For whom the next turn is to be taken, whoever asks. */
+  next: Scope;
+  /** For whom this one is. */
+  scope: Scope;
   /** After how many of those that wait the next turn begins, where the last could not look at all of them. */
   from: number | null;
 }
@@ -71,11 +73,14 @@ export class Allocator {
     return written.lease;
   }
 
-  /** Something became free, ready or allowed in the pool: whoever waits may be served, and what is kept warm built. */
+  /** Something became free or ready in the pool: whoever waits for it may be served, and what is kept warm built. */
   poke(pool: Pool): void {
-    const line = this.lineOf(pool);
-    line.again = true;
-    void this.run(line);
+    this.take(pool, 'freed');
+  }
+
+  /** What may be used in the pool, or by whom, has changed: whoever waits may be served, or wait for something else. */
+  review(pool: Pool): void {
+    this.take(pool, 'all');
   }
 
   /** Resolves when no turn is running or wanted. */
@@ -83,9 +88,22 @@ export class Allocator {
     while ([...this.lines.values()].some(({ running }) => running)) await setImmediate();
   }
 
-  private lineOf(pool: Pool): Line {
-    const key = `${pool.tier}/${pool.type}`;
-    const line = this.lines.get(key) ?? { pool, requests: [], running: false, again: false, from: null };
+  private take(pool: Pool, scope: Scope): void {
+    const line = this.lineOf(pool);
+    if (line.next !== 'all') line.next = scope;
+    void this.run(line);
+  }
+
+  private lineOf({ tier, type }: Pool): Line {
+    const key = `${tier}/${type}`;
+    const line = this.lines.get(key) ?? {
+      pool: { tier, type },
+      requests: [],
+      running: false,
+      next: 'incoming',
+      scope: 'incoming',
+      from: null,
+    };
     this.lines.set(key, line);
     return line;
   }
@@ -95,12 +113,14 @@ export class Allocator {
     line.running = true;
     try {
       await setImmediate(); // what comes at the same time comes along
-      while (line.requests.length > 0 || line.again || line.from !== null) {
+      while (line.requests.length > 0 || line.next !== 'incoming' || line.from !== null) {
         const half = Math.ceil(line.requests.length / 2);
         const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
-        const changed = line.again || line.from !== null;
-        if (line.from === null) line.again = false;
-        line.from = await this.turn(line, requests, changed);
+        if (line.from === null) {
+          line.scope = line.next;
+          line.next = 'incoming';
+        }
+        line.from = await this.turn(line, requests);
       }
     } finally {
       line.running = false;
@@ -108,13 +128,13 @@ export class Allocator {
   }
 
   /** Returns where the next one begins. */
-  private async turn({ pool, from }: Line, requests: Request[], changed: boolean): Promise<number | null> {
+  private async turn({ pool, from, scope }: Line, requests: Request[]): Promise<number | null> {
     const since = performance.now();
     const told = (leases?: number) =>
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const leases = requests.map(({ lease }) => lease);
-      const { decisions, added, due, next } = await this.take(pool, leases, { from, changed });
+      const { decisions, added, due, next } = await this.decided(pool, leases, { from, scope });
       told(decisions.length);
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const written = new Map(added.map((lease) => [lease.id, lease]));
@@ -132,10 +152,10 @@ export class Allocator {
     }
   }
 
-  private async take(
+  private async decided(
     pool: Pool,
     leases: NewLease[],
-    options: { from: number | null; changed: boolean },
+    options: { from: number | null; scope: Scope },
     tries = 1,
   ): ReturnType<TurnStore['take']> {
     try {
@@ -156,7 +176,7 @@ export class Allocator {
       );
     } catch (error) {
       if (!(error instanceof TurnConflict) || tries >= MOST_TRIES) throw error;
-      return this.take(pool, leases, options, tries + 1);
+      return this.decided(pool, leases, options, tries + 1);
     }
   }
 }

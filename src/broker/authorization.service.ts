@@ -127,7 +127,7 @@ export class AuthorizationService {
       ({ name, spec, type }) => name === blueprint || hostBlueprintsOf({ type, spec }).includes(blueprint),
     );
     for (const type of new Set(found.map((one): ResourceType => PROVIDES[one.type])))
-      this.allocator.poke({ tier, type });
+      this.allocator.review({ tier, type });
   }
 
   private async views(rows: AuthorizationRow[]): Promise<AuthorizationView[]> {

@@ -50,7 +50,7 @@ export class CatalogueService {
     await this.recorded({ kind, blueprint: name, principal: by.name }, (transaction) =>
       new BlueprintStore(transaction).setEnabled(name, enabled),
     );
-    this.allocator.poke({ tier, type: PROVIDES[type] as ResourceType });
+    this.allocator.review({ tier, type: PROVIDES[type] as ResourceType });
     return this.blueprint(name);
   }
 

@@ -46,7 +46,7 @@ export class DeclarationService {
         return done;
       });
       this.signals.send('events', 'due');
-      for (const pool of pools) this.allocator.poke(pool);
+      for (const pool of pools) this.allocator.review(pool);
       return changes;
     } catch (error) {
       if (error instanceof DryRun) return error.changes;

@@ -87,7 +87,7 @@ export class Housekeeping {
   }
 
   private async serve(): Promise<void> {
-    for (const pool of await this.parts.blueprints.poolsToServe()) this.parts.allocator.poke(pool);
+    for (const pool of await this.parts.blueprints.poolsToServe()) this.parts.allocator.review(pool);
   }
 
   /** Table after table, and again while one had a full batch: what refers to a row goes before it. */

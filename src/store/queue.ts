@@ -1,11 +1,5 @@
 import { AGEING } from '../domain/queue.js';
 
-/**
- * The order of a pool's queue in SQL: line by line by rank, then the first of each line, the second of each, and so on.
- * As near to the domain's as can be told without deciding, since who holds how many changes with every grant.
- */
-const ORDER = 'rank DESC, nth, served_at NULLS FIRST, head';
-
 /** Of a line that got something at `served` last and whose first was requested at `since`: see `AGEING`. */
 function rank(priority: string, since: string, served: string): string {
   const seconds = `extract(epoch FROM now() - greatest(${since}, ${served}))`;
@@ -14,9 +8,44 @@ function rank(priority: string, since: string, served: string): string {
 
 const LINE = 'object_kind, object_name, priority';
 
+/** Those of the line `l` that a look is for: all, or those that want something that is to be had. */
+const OF_LINE = `state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
+             AND ($8 = 'all' OR allowed IS NULL OR allowed && (SELECT names FROM piece))`;
+
 /**
- * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, the first $3 after
- * the first $4. It reads no more of a line than that, because a queue can be a hundred times as long as a turn.
+ * At most how many may get something of the blueprint `b` now, up to $3 of each kind: free resources that someone who
+ * waits may have or that may be reclaimed, places on shared ones, room, and idle copies that stand on its hosts.
+ */
+const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
+          SELECT FROM resources r
+           WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
+             AND (b.reuse = 'tier' OR r.uses = 0
+               OR (b.reuse = 'consumer' AND r.last_consumer = ANY (ARRAY (SELECT object_kind || '/' || object_name FROM asked)))
+               OR now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(b.idle_after_seconds, 0)))
+           LIMIT $3) free)
+        + (SELECT coalesce(sum(b.leases_per_resource - leases), 0) FROM (
+          SELECT leases FROM resources r
+           WHERE b.leases_per_resource > 1 AND r.blueprint = b.name AND r.state = 'active' AND r.hygiene IN ('clean', 'dirty')
+             AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND NOT r.cordoned
+           LIMIT $3) shared)
+        + CASE WHEN NOT b.counted THEN 0 ELSE
+            greatest(0, b.max_resources - (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed'))
+            + (SELECT count(*) FROM blueprints c JOIN leases h ON h.object_kind = 'blueprint' AND h.object_name = c.name
+                 JOIN resources r ON r.id = h.for_resource
+                WHERE c.type = 'working-copy' AND c.tier = $1 AND b.provides = 'host' AND h.blueprint = b.name
+                  AND h.state = 'active' AND r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean') END`;
+
+/**
+ * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $3 after
+ * the first $4, in the order of the domain.
+ *
+ * $8 says whom the look is for. `all`: whoever waits. Else only for those who may use a blueprint of which something is to
+ * be had, and no more of them than there is unless $9 says so: who waits for what is not to be had costs a few look-ups
+ * for each line, however long it is. For `incoming` room does not count, since counting what a large blueprint has takes
+ * as long as all else; `passed` then says that some may wait for room.
+ *
+ * Each line is read from its front, no more than what is asked for. Served in turn, the nth of a line comes when its
+ * object holds n - 1 more; and whatever carries what is to be kept warm comes last.
  */
 export const QUEUED = `line AS (
       (SELECT ${LINE} FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2 ORDER BY ${LINE} LIMIT 1)
@@ -25,46 +54,75 @@ export const QUEUED = `line AS (
         SELECT ${LINE} FROM leases
          WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
          ORDER BY ${LINE} LIMIT 1) n),
+    asked AS MATERIALIZED (
+      SELECT ${LINE}, ARRAY (
+          SELECT blueprint FROM authorizations a
+           WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.object_state = 'active'
+             AND a.state = 'authorized' AND (a.expires_at IS NULL OR a.expires_at > now())) AS usable
+        FROM line l),
+    wanted AS MATERIALIZED (
+      SELECT b.*, b.retry_at > now() IS NOT TRUE AND ($8 <> 'incoming' OR b.warm > 0) AS counted FROM blueprints b
+       WHERE b.name = ANY (ARRAY (SELECT unnest(usable) FROM asked)) AND b.tier = $1 AND b.provides = $2 AND b.enabled),
+    open AS MATERIALIZED (
+      SELECT name, places FROM wanted b CROSS JOIN LATERAL (
+        SELECT ${PLACES_OF_BLUEPRINT} AS places) p
+       WHERE places > 0),
+    piece AS MATERIALIZED (
+      SELECT ARRAY (SELECT name FROM open) AS names,
+             CASE WHEN $9::boolean THEN $3::int ELSE least($3::int, (SELECT coalesce(sum(places), 0) FROM open)) END::int AS size,
+             $8 = 'incoming' AND EXISTS (SELECT FROM wanted WHERE NOT counted) AS passed),
+    copies AS MATERIALIZED (
+      SELECT NOT EXISTS (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = 'working-copy'
+                            AND waiting IS DISTINCT FROM 'awaiting-authorization') AS idle),
     ranked AS MATERIALIZED (
-      SELECT l.*, h.seq AS head, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank
-        FROM line l
-        CROSS JOIN LATERAL (
-          SELECT seq, created_at FROM leases
-           WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
-           ORDER BY seq LIMIT 1) h
+      SELECT l.*, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank,
+             (SELECT count(*) FROM leases h WHERE h.state IN ('acquired', 'active')
+                 AND h.object_kind = l.object_kind AND h.object_name = l.object_name) AS live,
+             l.object_kind = 'blueprint' AND (SELECT idle FROM copies) AS warm
+        FROM asked l
+        CROSS JOIN LATERAL (SELECT created_at FROM leases WHERE ${OF_LINE} ORDER BY seq LIMIT 1) h
         LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
-                           = ($1, $2, l.object_kind, l.object_name, l.priority)),
+                           = ($1, $2, l.object_kind, l.object_name, l.priority)
+       WHERE $8 = 'all' OR l.usable && (SELECT names FROM piece)),
     queued AS MATERIALIZED (
       SELECT q.id FROM ranked l
         CROSS JOIN LATERAL (
-          SELECT id, row_number() OVER (ORDER BY seq) AS nth FROM leases
-           WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
-           ORDER BY seq LIMIT $3::int + $4::int) q
-       ORDER BY ${ORDER} LIMIT $3::int OFFSET $4::int)`;
+          SELECT id, seq, row_number() OVER (ORDER BY seq) AS nth FROM leases
+           WHERE ${OF_LINE} ORDER BY seq LIMIT (SELECT size FROM piece) + $4::int) q
+       ORDER BY warm, rank DESC,
+                live + nth + count(*) OVER (PARTITION BY object_kind, object_name ORDER BY rank DESC
+                                            GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+                served_at NULLS FIRST, seq
+       LIMIT (SELECT size FROM piece) OFFSET $4::int)`;
 
 /**
  * SQL, to follow WITH, for `places`: id and position in its pool's queue of each of the leases in the CTE `shown` that wait.
- * Where none of them does, no queue is read.
+ * Where none of them does, no queue is read; else the index alone is, but for the front of each line.
  */
-export const PLACES = `waiting AS MATERIALIZED (
-      SELECT w.id, p.tier, p.type, ${LINE}, seq, created_at,
-             row_number() OVER (PARTITION BY p.tier, p.type, ${LINE} ORDER BY seq) AS nth
+export const PLACES = `queues AS MATERIALIZED (
+      SELECT l.*, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank
         FROM (SELECT DISTINCT tier, type FROM shown WHERE state = 'pending') p
         CROSS JOIN LATERAL (
-          SELECT * FROM leases l WHERE l.state = 'pending' AND l.tier = p.tier AND l.type = p.type
-           ORDER BY ${LINE}, seq) w),
-    queues AS MATERIALIZED (
-      SELECT tier, type, ${LINE}, n, head, served_at, ${rank('priority', 'since', 'served_at')} AS rank
-        FROM (SELECT tier, type, ${LINE}, count(*) AS n, min(seq) AS head, min(created_at) AS since
-                FROM waiting GROUP BY tier, type, ${LINE}) l
-        LEFT JOIN lines USING (tier, type, ${LINE})),
-    standing AS (
-      SELECT w.id, w.nth, q.* FROM waiting w JOIN queues q USING (tier, type, ${LINE})
-       WHERE w.id IN (SELECT id FROM shown)),
-    places AS (
-      SELECT m.id, (1 + sum(CASE
+          SELECT p.tier, p.type, ${LINE}, count(*) AS n, min(seq) AS head FROM leases w
+           WHERE w.state = 'pending' AND w.tier = p.tier AND w.type = p.type GROUP BY ${LINE}) l
+        CROSS JOIN LATERAL (
+          SELECT created_at FROM leases w
+           WHERE w.state = 'pending' AND (w.tier, w.type, w.object_kind, w.object_name, w.priority, w.seq)
+                                       = (l.tier, l.type, l.object_kind, l.object_name, l.priority, l.head) LIMIT 1) h
+        LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
+                           = (l.tier, l.type, l.object_kind, l.object_name, l.priority)),
+    standing AS MATERIALIZED (
+      SELECT m.id, q.tier, q.type, q.rank, q.served_at, q.head,
+             (SELECT count(*) FROM leases w
+               WHERE w.state = 'pending' AND (w.tier, w.type, w.object_kind, w.object_name, w.priority)
+                                           = (m.tier, m.type, m.object_kind, m.object_name, m.priority)
+                 AND w.seq <= m.seq) AS nth
+        FROM shown m JOIN queues q USING (tier, type, ${LINE}) WHERE m.state = 'pending'),
+    places AS MATERIALIZED (
+      SELECT m.id, (SELECT 1 + sum(CASE
                WHEN o.rank > m.rank THEN o.n
                WHEN o.rank < m.rank THEN 0
                ELSE least(o.n, m.nth - CASE WHEN (coalesce(o.served_at, '-infinity'), o.head)
-                                                < (coalesce(m.served_at, '-infinity'), m.head) THEN 0 ELSE 1 END) END))::int AS position
-        FROM standing m JOIN queues o USING (tier, type) GROUP BY m.id)`;
+                                                < (coalesce(m.served_at, '-infinity'), m.head) THEN 0 ELSE 1 END) END)
+                      FROM queues o WHERE o.tier = m.tier AND o.type = m.type)::int AS position
+        FROM standing m)`;

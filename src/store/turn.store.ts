@@ -6,12 +6,12 @@ import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
 import { QUEUED } from './queue.js';
-import type { NewLease, Plan, Pool, Queued, Turn } from './turn.js';
+import type { NewLease, Plan, Pool, Queued, Scope, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;
-/** Of those that wait, how many the first turn after a change looks at: what one release frees, one of the first can use. */
+/** Of those that wait, how many a turn looks at first where all are to be looked at. */
 export const FIRST_LOOK = 50;
 
 /**
@@ -22,43 +22,63 @@ export const FIRST_LOOK = 50;
 export class TurnStore {
   constructor(private readonly db: Database) {}
 
-  /**
-   * `from`: after how many of those that wait it goes on where the one before did not look at all, else null; `changed`:
-   * something became free, ready or allowed since the last turn of the pool, and did not just come in.
-   */
+  /** `from`: after how many of those that wait it goes on where the one before did not look at all, else null. */
   take(
     pool: Pool,
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, changed }: { from: number | null; changed: boolean },
+    { from, scope }: { from: number | null; scope: Scope },
   ): Promise<Applied & { next: number | null }> {
-    const piece = from === null ? { from: 0, size: FIRST_LOOK } : { from, size: TURN_SIZE };
+    const most = from === null && scope === 'all' ? FIRST_LOOK : TURN_SIZE;
+    let piece: Piece = { from: from ?? 0, most, scope, whole: scope === 'all' || from !== null };
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
       const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
       let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
       let plan = decide(turn);
-      if (!isEnough(turn, plan, changed)) {
+      if (!isEnough(turn, plan, scope)) {
+        // Who waits for room comes before who just came in.
+        if (turn.passed) {
+          piece = { ...piece, scope: 'freed' };
+          turn = await look(transaction, pool, incoming, piece);
+        }
         turn = await withRoom(transaction, turn);
         plan = decide(turn);
       }
+      if (!piece.whole && isTooFew(turn, plan)) {
+        piece = { ...piece, scope: 'freed', whole: true };
+        turn = await withRoom(transaction, await look(transaction, pool, incoming, piece));
+        plan = decide(turn);
+      }
       if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
-        // What became free after the first look is there to be given, and must not pass for idle.
-        const { available } = (await look(transaction, pool, incoming, piece)).snapshot;
-        turn = { ...turn, snapshot: { ...turn.snapshot, available } };
+        // What became free after the first look is there to be given, to whoever comes first, and must not pass for idle.
+        if (!piece.whole) piece = { ...piece, scope: 'freed', whole: true };
+        turn = withRoomOf(turn, await look(transaction, pool, incoming, piece));
         plan = decide(turn);
       }
       const applied = await applyDecisions(transaction, turn, plan, activates);
-      return { ...applied, next: changed ? nextAfter(turn, plan.decisions, piece) : null };
+      return { ...applied, next: scope === 'incoming' ? null : nextAfter(turn, plan.decisions, piece) };
     });
   }
 }
 
-/** A part of the queue: `size` leases after the first `from`. */
+/** A part of the queue: at most so many leases after the first `from`. */
 interface Piece {
   from: number;
+  most: number;
+  scope: Scope;
+  /** Also more than there are places. */
+  whole: boolean;
+}
+
+/** A turn, and how it was looked at. */
+interface Look extends Turn {
+  /** How many of those that wait were asked for, and which came, in their order. */
   size: number;
+  inOrder: ReadonlySet<string>;
+  /** Some may wait for room and were not looked at. */
+  passed: boolean;
 }
 
 /**
@@ -66,9 +86,9 @@ interface Piece {
  * read only for the others, because it takes a look at every place of the pool; and not for those who waited before
  * where nothing has changed since, because then there is none.
  */
-function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, changed: boolean): boolean {
+function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, scope: Scope): boolean {
   if (snapshot.blueprints.some(({ warm }) => warm > 0)) return false;
-  const asking = new Set((changed ? demand : incoming).map(({ id }) => id));
+  const asking = new Set((scope === 'incoming' ? incoming : demand).map(({ id }) => id));
   return decisions.every(
     ({ kind, leaseId }) =>
       kind === 'grant' || kind === 'reject' || (leaseId !== null && !asking.has(leaseId)),
@@ -76,26 +96,47 @@ function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, cha
 }
 
 /**
- * After how many of those that wait the next turn begins; null where none need follow. A long queue is looked at piece by
- * piece while there is something to give that nobody so far could use, or while everyone gets something: a full pool
- * costs one turn, however many wait.
+ * Whether more must be looked at than there are places, since not all that came first in the queue could use one: what is
+ * left belongs to those behind, before anyone who just came in or was looked at out of turn.
  */
-function nextAfter({ queued, snapshot }: Turn, decisions: Decision[], { from, size }: Piece): number | null {
-  if (queued.size < size) return null;
+function isTooFew({ inOrder, size }: Look, { decisions }: Plan): boolean {
+  if (inOrder.size < size) return false;
+  const served = decisions.filter(
+    ({ kind, leaseId }) => kind !== 'wait' && kind !== 'reject' && leaseId !== null,
+  );
+  const inTurn = served.filter(({ leaseId }) => inOrder.has(leaseId as string)).length;
+  return inTurn < inOrder.size && (served.length < size || served.length > inTurn);
+}
+
+/**
+ * After how many of those that wait the next turn begins; null where none need follow. A long queue is looked at piece by
+ * piece while there is something to give that nobody so far could use, or while everyone gets something and there may be
+ * more: a full pool costs one turn, however many wait.
+ */
+function nextAfter(
+  { inOrder, size, snapshot }: Look,
+  decisions: Decision[],
+  { from, most, whole }: Piece,
+): number | null {
+  if (size === 0 || inOrder.size < size) return null;
+  const isLeft = ({ kind }: Decision) => kind === 'wait' || kind === 'build' || kind === 'reclaim';
+  const left = decisions.filter((one) => isLeft(one) && one.leaseId !== null);
+  const leftInOrder = left.filter(({ leaseId }) => inOrder.has(leaseId as string)).length;
+  // As many as there were places: all of these are taken, unless they are more than a turn can give.
+  if (!whole) return size === most ? leftInOrder : null;
   const { available, blueprints, reclaimable } = snapshot;
   const free = new Set(available.map(({ id }) => id));
   const offered =
     reclaimable.filter(({ id }) => !free.has(id)).length +
     [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
   const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
-  const isLeft = ({ kind }: Decision) => kind === 'wait' || kind === 'build' || kind === 'reclaim';
-  const left = decisions.filter((one) => isLeft(one) && one.leaseId !== null);
   if (offered <= taken && left.length > 0) return null;
-  return from + left.filter(({ leaseId }) => queued.has(leaseId as string)).length;
+  return from + leftInOrder;
 }
 
 interface Waiting extends Queued {
   id: string;
+  inOrder: boolean;
   object: LeaseObject;
   allowed: string[] | null;
   attributes: LeaseAttributes;
@@ -107,6 +148,10 @@ interface Waiting extends Queued {
 
 interface Found {
   now: Date;
+  size: number;
+  passed: boolean;
+  building: string[];
+  reclaiming: string[];
   waiting: Waiting[];
   blueprints: (Blueprint & {
     failing: boolean;
@@ -131,28 +176,28 @@ interface Found {
 interface RoomFound {
   rooms: { name: string; failures: number; slots: number[]; places: string[] }[];
   reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
-  building: string[];
-  reclaiming: string[];
 }
 
 async function look(
   db: Queryable,
   pool: Pool,
   requested: readonly NewLease[],
-  { from, size }: Piece,
-): Promise<Turn> {
+  { from, most, scope, whole }: Piece,
+): Promise<Look> {
   const found = one(
     await db.rows<Found>(LOOK, [
       pool.tier,
       pool.type,
-      size,
+      most,
       from,
       requested.map(({ object }) => object.kind),
       requested.map(({ object }) => object.name),
       requested.map(({ id }) => id),
+      scope,
+      whole,
     ]),
   );
-  const { waiting, known } = found;
+  const { waiting, known, size, passed } = found;
   // A request that was sent twice at once is one.
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
     ({ id }) => !known.includes(id),
@@ -170,7 +215,18 @@ async function look(
     return { id, object, allowed, attributes, priority, warm, seq, createdAt, servedAt };
   });
   const queued = new Map(waiting.map((lease) => [lease.id, lease]));
-  return { pool, now: found.now, incoming, demand, queued, snapshot: snapshotOf(found) };
+  const inOrder = new Set(waiting.flatMap((lease) => (lease.inOrder ? lease.id : [])));
+  return {
+    pool,
+    now: found.now,
+    incoming,
+    demand,
+    queued,
+    snapshot: snapshotOf(found),
+    size,
+    inOrder,
+    passed,
+  };
 }
 
 function lineKey(object: LeaseObject, priority: number): string {
@@ -182,7 +238,7 @@ function dateOf(text: string | null | undefined): Date | null {
 }
 
 /** All but room, as if there were none. */
-function snapshotOf({ now, edges, live, blueprints, available }: Found): Snapshot {
+function snapshotOf({ now, edges, live, blueprints, available, building, reclaiming }: Found): Snapshot {
   return {
     blueprints: blueprints.map((blueprint) => ({ ...blueprint, room: [] })),
     available: available.map((resource) => ({
@@ -199,18 +255,17 @@ function snapshotOf({ now, edges, live, blueprints, available }: Found): Snapsho
       })),
     ),
     live: new Map(live.map(({ kind, name, count }) => [objectKey({ kind, name }), count])),
-    building: new Set(),
-    reclaiming: new Set(),
+    building: new Set(building),
+    reclaiming: new Set(reclaiming),
   };
 }
 
-async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
+async function withRoom(db: Queryable, turn: Look): Promise<Look> {
   const { pool, demand, snapshot } = turn;
-  const { rooms, reclaimable, building, reclaiming } = one(
+  const { rooms, reclaimable } = one(
     await db.rows<RoomFound>(ROOM, [
       pool.tier,
       pool.type,
-      demand.map(({ id }) => id),
       demand.length,
       snapshot.blueprints.map(({ name }) => name),
     ]),
@@ -225,10 +280,15 @@ async function withRoom(db: Queryable, turn: Turn): Promise<Turn> {
         room: roomOf(blueprint, found.get(blueprint.name) ?? NO_ROOM),
       })),
       reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
-      building: new Set(building),
-      reclaiming: new Set(reclaiming),
     },
   };
+}
+
+/** The later look, with the room that the earlier one found. */
+function withRoomOf({ snapshot: { blueprints, reclaimable } }: Look, later: Look): Look {
+  const rooms = new Map(blueprints.map(({ name, room }) => [name, room]));
+  const roomed = later.snapshot.blueprints.map((one) => ({ ...one, room: rooms.get(one.name) ?? [] }));
+  return { ...later, snapshot: { ...later.snapshot, blueprints: roomed, reclaimable } };
 }
 
 /** Of a blueprint that was deleted meanwhile. */
@@ -253,10 +313,10 @@ const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($
 
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
- * many, $5 kinds and $6 names of the objects that came in and $7 the ids of their leases.
+ * many, $5 kinds and $6 names of the objects that came in, $7 the ids of their leases, $8 the scope, $9 whether to look
+ * at more than there are places.
  *
- * Those that wait come in an order near enough to the fair one that the first of a long queue are not all one
- * consumer's, and that whoever waited longest is among them.
+ * Whoever was promised something that is not on its way any more is told so wherever they wait.
  *
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
  * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
@@ -264,13 +324,20 @@ const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($
 const LOOK = {
   name: 'turn-look',
   text: `WITH RECURSIVE ${QUEUED},
+    promised AS MATERIALIZED (
+      SELECT id, EXISTS (SELECT FROM resources r WHERE r.built_for = w.id AND r.state = 'pending') AS building,
+             EXISTS (SELECT FROM resources r WHERE r.reclaimed_for = w.id AND r.state <> 'destroyed') AS reclaiming, waiting
+        FROM leases w
+       WHERE state = 'pending' AND waiting IN ('allocating', 'reclaiming') AND tier = $1 AND type = $2),
     waiting AS MATERIALIZED (
       SELECT id, jsonb_build_object('kind', object_kind, 'name', object_name) AS object, allowed, attributes, priority, seq,
              created_at AS "createdAt", waiting, for_resource AS "forResource", object_kind, object_name,
-             coalesce((SELECT true FROM resources r WHERE r.id = w.for_resource AND NOT EXISTS (
-               SELECT FROM leases a WHERE a.state = 'pending' AND a.tier = r.tier AND a.type = r.type
-                  AND a.waiting IS DISTINCT FROM 'awaiting-authorization')), false) AS warm
-        FROM leases w WHERE id = ANY (ARRAY (SELECT id FROM queued))),
+             object_kind = 'blueprint' AND (SELECT idle FROM copies) AS warm,
+             id = ANY (ARRAY (SELECT id FROM queued)) AS "inOrder"
+        FROM leases w WHERE id = ANY (ARRAY (
+          SELECT id FROM queued
+          UNION
+          (SELECT id FROM promised WHERE NOT CASE waiting WHEN 'allocating' THEN building ELSE reclaiming END LIMIT $3)))),
     asking AS MATERIALIZED (
       SELECT kind, name, count(*)::int AS asks FROM (
         SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($5::text[], $6::text[])) a
@@ -285,7 +352,9 @@ const LOOK = {
       SELECT b.*, a.asks FROM blueprints b CROSS JOIN LATERAL (
         SELECT coalesce(sum(asks), 0)::int AS asks FROM asking JOIN lists l USING (kind, name) WHERE b.name = ANY (l.blueprints)) a
        WHERE tier = $1 AND provides = $2 AND (warm > 0 OR a.asks > 0))
-    SELECT now(),
+    SELECT now(), piece.*,
+      ARRAY (SELECT id FROM promised WHERE building) AS building,
+      ARRAY (SELECT id FROM promised WHERE reclaiming) AS reclaiming,
       (SELECT coalesce(jsonb_agg(to_jsonb(w) - '{object_kind,object_name}'::text[]), '[]') FROM waiting w) AS waiting,
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
@@ -333,19 +402,19 @@ const LOOK = {
       (SELECT coalesce(jsonb_agg(s), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
          WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known`,
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known
+    FROM piece`,
 };
 
 /**
- * Where the pool could build, what it could reclaim, and for whom it already does: $1 tier, $2 type, $3 who asks, $4 how
- * many, $5 names of the blueprints. For each live resource in a slot above a limit that was lowered, a slot below it stays
- * empty.
+ * Where the pool could build, and what it could reclaim: $1 tier, $2 type, $3 how many ask, $4 names of the blueprints. For
+ * each live resource in a slot above a limit that was lowered, a slot below it stays empty.
  */
 const ROOM = {
   name: 'turn-room',
   text: `WITH pool AS MATERIALIZED (
       SELECT b.*, (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed') AS live
-        FROM blueprints b WHERE b.tier = $1 AND b.provides = $2 AND b.name = ANY ($5))
+        FROM blueprints b WHERE b.tier = $1 AND b.provides = $2 AND b.name = ANY ($4))
     SELECT
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
         SELECT p.name, p.failures,
@@ -353,7 +422,7 @@ const ROOM = {
                  SELECT s FROM generate_series(0, p.max_resources - 1) s
                   WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
                   OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
-                  LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 + p.warm END) END AS slots,
+                  LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 + p.warm END) END AS slots,
                ARRAY (SELECT r.place FROM resources r
                        WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
           FROM pool p) b) AS rooms,
@@ -364,7 +433,7 @@ const ROOM = {
              FROM resources r
             WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
               AND now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(p.idle_after_seconds, 0))
-            ORDER BY r.last_used_at NULLS FIRST LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 END)
+            ORDER BY r.last_used_at NULLS FIRST LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 END)
           UNION ALL
           SELECT c.id, c.blueprint, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
             FROM leases h
@@ -374,8 +443,6 @@ const ROOM = {
              AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean'
              -- One just built for a lease that waits for it is not idle, though nobody holds it yet.
              AND NOT (c.uses = 0 AND EXISTS (SELECT FROM leases w WHERE w.id = c.built_for AND w.state = 'pending'))) idle
-         WHERE $4 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))
-         ORDER BY "idleSince" LIMIT CASE WHEN p.type <> 'ssh-host' THEN $4 END) i) AS reclaimable,
-      ARRAY (SELECT built_for FROM resources WHERE state = 'pending' AND built_for = ANY ($3)) AS building,
-      ARRAY (SELECT reclaimed_for FROM resources WHERE state <> 'destroyed' AND reclaimed_for = ANY ($3)) AS reclaiming`,
+         WHERE $3 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))
+         ORDER BY "idleSince" LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 END) i) AS reclaimable`,
 };

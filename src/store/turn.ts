@@ -9,6 +9,13 @@ export interface Pool {
   type: ResourceType;
 }
 
+/**
+ * Whom a turn is for, beside those that came in. `incoming`: nobody, unless something that they want is there all the same,
+ * since nothing has changed since the last turn of the pool; `freed`: whoever wants something of which some is to be had,
+ * since some may have become free or ready; `all`: whoever waits, since what they may use, or whether, may have changed.
+ */
+export type Scope = 'incoming' | 'freed' | 'all';
+
 /** A request that is not in the database yet. */
 export interface NewLease {
   id: string;

@@ -1,53 +1,269 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { allocate } from '../../src/domain/allocate.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { allocate, type Decision } from '../../src/domain/allocate.js';
 import { Database } from '../../src/store/database.js';
-import type { Turn } from '../../src/store/turn.js';
-import { FIRST_LOOK, TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
+import type { NewLease, Scope, Turn } from '../../src/store/turn.js';
+import { TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-
-const WAITING = 2 * TURN_SIZE + 200;
 
 let database: TestDatabase;
 let db: Database;
+let turns: TurnStore;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = new Database(database.url);
-  for (const text of [
-    `INSERT INTO tiers (name, profile) VALUES ('low', '{}')`,
-    `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
-     VALUES ('box', 'docker-host', 'low', 10000, 1, 'tier', 0, '{}')`,
-    `INSERT INTO consumers (name, kind, tier, blueprints, declared_by) VALUES ('step', 'build-step', 'low', '{box}', 'test')`,
-    `INSERT INTO authorizations (id, object_kind, object_name, blueprint, state, requested_by, decided_by, decided_at)
-     VALUES ('auth_1', 'consumer', 'step', 'box', 'authorized', 'test', 'test', now())`,
-    `INSERT INTO resources (id, type, blueprint, tier, state, slot)
-     SELECT 'res_' || n, 'host', 'box', 'low', 'active', n FROM generate_series(1, ${WAITING - 100}) n`,
-    `INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting)
-     SELECT 'lease_' || n, 'consumer', 'step', 'low', 'host', 'pending', 60, 'queued' FROM generate_series(1, ${WAITING}) n`,
-  ])
-    await db.rows({ text });
+  turns = new TurnStore(db);
+  await sql(`INSERT INTO tiers (name, profile) VALUES ('low', '{}')`);
 });
 afterAll(async () => {
   await db.close();
   await database.drop();
 });
+beforeEach(async () => {
+  for (const table of ['leases', 'lines', 'resources', 'authorizations', 'blueprints', 'consumers'])
+    await sql(`DELETE FROM ${table}`);
+});
 
-const decide = ({ demand, snapshot, now }: Turn) => {
-  // Nothing is built, so that what is free is all there is.
-  const full = { ...snapshot, blueprints: snapshot.blueprints.map((one) => ({ ...one, room: [] })) };
-  return { decisions: allocate(demand, full, now), resourceIds: [], hostLeaseIds: [] };
-};
+const sql = (text: string, values: unknown[] = []) => db.rows({ text }, values);
+const POOL = { tier: 'low', type: 'host' } as const;
+
+/** A blueprint of hosts that are used again in their tier. */
+const blueprint = (name: string, { resources = 10, leasesPerResource = 1 } = {}) =>
+  sql(
+    `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
+     VALUES ($1, 'docker-host', 'low', $2, $3, 'tier', 0, '{}')`,
+    [name, resources, leasesPerResource],
+  );
+
+/** A consumer that may use the blueprints. */
+async function consumer(name: string, ...blueprints: string[]): Promise<void> {
+  await sql(
+    `INSERT INTO consumers (name, kind, tier, blueprints, declared_by) VALUES ($1, 'build-step', 'low', $2, 'test')`,
+    [name, blueprints],
+  );
+  await sql(
+    `INSERT INTO authorizations (id, object_kind, object_name, blueprint, state, requested_by, decided_by, decided_at)
+     SELECT 'auth_' || $1::text || blueprint, 'consumer', $1, blueprint, 'authorized', 'test', 'test', now()
+       FROM unnest($2::text[]) blueprint`,
+    [name, blueprints],
+  );
+}
+
+const resources = (of: string, count: number) =>
+  sql(
+    `INSERT INTO resources (id, type, blueprint, tier, state, slot, active_at)
+     SELECT 'res_' || $1 || n, 'host', $1, 'low', 'active', n, now() FROM generate_series(0, $2 - 1) n`,
+    [of, count],
+  );
+
+/** Leases `<by>_1` and on of a consumer that wait. */
+const waiting = (by: string, count: number, { priority = 0, waiting = 'queued', since = '0' } = {}) =>
+  sql(
+    `INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting, priority, created_at)
+     SELECT $1 || '_' || n, 'consumer', $1, 'low', 'host', 'pending', 60, $3, $4, now() - $5::interval
+       FROM generate_series(1, $2) n`,
+    [by, count, waiting, priority, since],
+  );
+
+const asks = (by: string): NewLease => ({
+  id: `${by}_new`,
+  object: { kind: 'consumer', name: by },
+  forResource: null,
+  allowed: null,
+  attributes: {},
+  priority: 0,
+  ttlSeconds: 60,
+  env: {},
+  note: null,
+  by: null,
+  warm: false,
+});
+
+/** One turn: who was looked at, what was decided, and where the next one begins. */
+async function turn(scope: Scope, { from = null as number | null, incoming = [] as NewLease[] } = {}) {
+  let looked: string[] = [];
+  const decide = ({ demand, snapshot, now }: Turn) => {
+    looked = demand.map(({ id }) => id);
+    const decisions = allocate(demand, snapshot, now);
+    const builds = decisions.filter(({ kind }) => kind === 'build');
+    return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
+  };
+  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, { from, scope });
+  return { looked, decisions, next, served: granted(decisions) };
+}
+
+function granted(decisions: Decision[]): string[] {
+  return decisions.flatMap((one) => (one.kind === 'grant' || one.kind === 'share' ? one.leaseId : []));
+}
 
 it('A queue longer than a turn is served turn after turn, and left alone when nothing more can be given.', async () => {
-  const turns = new TurnStore(db);
+  await blueprint('box', { resources: 1100 });
+  await consumer('step', 'box');
+  await resources('box', 1100);
+  await waiting('step', 1200);
   const served: number[] = [];
   let from: number | null = null;
   do {
-    const { decisions, next } = await turns.take({ tier: 'low', type: 'host' }, [], decide, () => false, {
-      from,
-      changed: true,
-    });
-    served.push(decisions.filter(({ kind }) => kind === 'grant').length);
+    const { decisions, next } = await turn('freed', { from });
+    served.push(granted(decisions).length);
     from = next;
   } while (from !== null);
-  expect(served).toEqual([FIRST_LOOK, TURN_SIZE, TURN_SIZE, 50]);
+  expect(served).toEqual([TURN_SIZE, TURN_SIZE, 100]);
+});
+
+describe('a turn after something became free', () => {
+  it('looks at as many as there are places, and no further', async () => {
+    await blueprint('box', { resources: 3 });
+    await consumer('ann', 'box');
+    await consumer('bob', 'box');
+    await resources('box', 3);
+    await waiting('ann', 50);
+    await waiting('bob', 50);
+    const { looked, served, next } = await turn('freed');
+    expect(looked.toSorted()).toEqual(['ann_1', 'ann_2', 'bob_1']);
+    expect({ served: served.length, next }).toEqual({ served: 3, next: null });
+    expect((await turn('freed')).looked).toEqual([]);
+  });
+
+  it('looks at nobody who wants only what is not to be had', async () => {
+    await blueprint('full', { resources: 1 });
+    await blueprint('free', { resources: 1 });
+    await consumer('many', 'full');
+    await consumer('both', 'full', 'free');
+    await sql(`INSERT INTO resources (id, type, blueprint, tier, state, slot, leases, uses)
+               VALUES ('res_held', 'host', 'full', 'low', 'active', 0, 1, 1)`);
+    await resources('free', 1);
+    await waiting('many', 60);
+    await waiting('both', 3);
+    await sql(`UPDATE leases SET allowed = '{full}' WHERE id IN ('both_1', 'both_2')`);
+    expect(await turn('freed')).toMatchObject({ looked: ['both_3'], served: ['both_3'], next: null });
+  });
+
+  it('goes on to those behind where the first of the queue can’t use what there is', async () => {
+    await blueprint('box', { resources: 1 });
+    await consumer('step', 'box');
+    await resources('box', 1);
+    await waiting('step', 40);
+    await sql(`UPDATE leases SET attributes = '{"place": "elsewhere"}' WHERE id <> 'step_40'`);
+    await sql(`UPDATE blueprints SET type = 'ssh-host', spec = '{"hosts": [{"name": "elsewhere"}]}'`);
+    expect(await turn('freed')).toMatchObject({ served: ['step_40'], next: null });
+  });
+
+  it('builds where there is room, for as many as there is', async () => {
+    await blueprint('box', { resources: 2 });
+    await consumer('step', 'box');
+    await waiting('step', 10);
+    const { looked, decisions, next } = await turn('freed');
+    expect(looked).toEqual(['step_1', 'step_2']);
+    expect(decisions.map(({ kind }) => kind)).toEqual(['build', 'build']);
+    expect(next).toBeNull();
+  });
+
+  it('gives places of shared hosts to as many as fit', async () => {
+    await blueprint('box', { resources: 1, leasesPerResource: 3 });
+    await consumer('step', 'box');
+    await resources('box', 1);
+    await waiting('step', 10);
+    expect((await turn('freed')).served).toEqual(['step_1', 'step_2', 'step_3']);
+  });
+
+  it.each([1, 4, 9])('serves the %i that a look at the whole queue would serve', async (places) => {
+    await blueprint('box', { resources: 30 });
+    for (const name of ['ann', 'bob', 'cid', 'dan']) await consumer(name, 'box');
+    await resources('box', 30);
+    await sql(`UPDATE resources SET leases = 1, uses = 1 WHERE slot >= $1`, [places]);
+    await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, resource_id, slot, fence)
+               SELECT 'held_' || slot, 'consumer', CASE WHEN slot % 3 = 0 THEN 'ann' ELSE 'bob' END, 'low', 'host', 'active', 60, id, 0, 1
+                 FROM resources WHERE slot BETWEEN 20 AND 25`);
+    await waiting('dan', 3);
+    await waiting('cid', 5, { since: '25 min', priority: -100 });
+    await waiting('bob', 5);
+    await waiting('ann', 7);
+    await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting, priority)
+               SELECT 'ann_first_' || n, 'consumer', 'ann', 'low', 'host', 'pending', 60, 'queued', 50 FROM generate_series(1, 2) n`);
+    await sql(`INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
+               VALUES ('low', 'host', 'consumer', 'dan', 0, now() - interval '1 min')`);
+    const undone = new Error('undone');
+    let whole: string[] = [];
+    const look = turns.take(
+      POOL,
+      [],
+      ({ demand, snapshot, now }) => {
+        whole = granted(allocate(demand, snapshot, now));
+        throw undone;
+      },
+      () => false,
+      { from: 0, scope: 'all' },
+    );
+    await expect(look).rejects.toBe(undone);
+    const { looked, served } = await turn('freed');
+    expect(served).toEqual(whole);
+    expect(looked.toSorted()).toEqual(whole.toSorted());
+    expect(served).toHaveLength(places);
+  });
+});
+
+describe('a turn for what came in', () => {
+  it('leaves who waits for a build waiting for it', async () => {
+    await blueprint('slow', { resources: 1 });
+    await blueprint('box', { resources: 1 });
+    await consumer('waits', 'slow', 'box');
+    await consumer('comes', 'box');
+    await waiting('waits', 1, { waiting: 'allocating' });
+    await sql(`UPDATE leases SET allowed = '{slow,box}', attributes = '{"place": "elsewhere"}'`);
+    await sql(
+      `UPDATE blueprints SET type = 'ssh-host', spec = '{"hosts": [{"name": "elsewhere"}]}' WHERE name = 'slow'`,
+    );
+    await sql(`INSERT INTO resources (id, type, blueprint, tier, state, slot, place, built_for)
+               VALUES ('res_slow', 'host', 'slow', 'low', 'pending', 0, 'elsewhere', 'waits_1')`);
+    await resources('box', 1);
+    expect((await turn('incoming', { incoming: [asks('comes')] })).served).toEqual(['comes_new']);
+    expect(await sql(`SELECT waiting FROM leases WHERE id = 'waits_1'`)).toEqual([{ waiting: 'allocating' }]);
+  });
+
+  it('gives a place to who waited for it before, though others are first in the queue', async () => {
+    await blueprint('fast', { resources: 1 });
+    await blueprint('box', { resources: 1 });
+    await consumer('step', 'fast', 'box');
+    await resources('fast', 1);
+    await resources('box', 1);
+    await waiting('step', 4);
+    await sql(`UPDATE leases SET allowed = CASE WHEN id = 'step_4' THEN '{box}' ELSE '{fast}' END::text[]`);
+    const comes = { ...asks('step'), allowed: ['box'] };
+    expect((await turn('freed', { incoming: [comes] })).served).toEqual(['step_1', 'step_4']);
+  });
+
+  it('gives room to those who waited for it before', async () => {
+    await blueprint('box', { resources: 1 });
+    await consumer('waits', 'box');
+    await consumer('comes', 'box');
+    await waiting('waits', 2);
+    const { decisions } = await turn('incoming', { incoming: [asks('comes')] });
+    expect(decisions).toMatchObject([
+      { kind: 'build', leaseId: 'waits_1' },
+      { kind: 'wait', leaseId: 'comes_new', reason: 'queued' },
+    ]);
+  });
+});
+
+describe('who was promised a resource that will not be', () => {
+  it.each(['allocating', 'reclaiming'])('and waits as %s is told, wherever it waits', async (reason) => {
+    await blueprint('box', { resources: 1 });
+    await consumer('step', 'box');
+    await sql(`INSERT INTO resources (id, type, blueprint, tier, state, slot, leases, uses)
+               VALUES ('res_held', 'host', 'box', 'low', 'active', 0, 1, 1)`);
+    await waiting('step', 5);
+    await sql(`UPDATE leases SET waiting = $1 WHERE id = 'step_5'`, [reason]);
+    expect((await turn('freed')).looked).toEqual(['step_5']);
+    expect(await sql(`SELECT DISTINCT waiting FROM leases`)).toEqual([{ waiting: 'queued' }]);
+    expect((await turn('freed')).looked).toEqual([]);
+  });
+});
+
+it('A turn for all looks at those for whom nothing is to be had as well.', async () => {
+  await blueprint('box');
+  await consumer('step', 'box');
+  await waiting('step', 2, { waiting: 'queued' });
+  await sql(`UPDATE authorizations SET state = 'requested'`);
+  expect((await turn('all')).looked).toEqual(['step_1', 'step_2']);
+  expect(await sql(`SELECT DISTINCT waiting FROM leases`)).toEqual([{ waiting: 'awaiting-authorization' }]);
 });
