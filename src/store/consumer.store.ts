@@ -2,6 +2,7 @@ import type { Consumer } from '../domain/consumer.js';
 import type { TierProfile } from '../domain/tier.js';
 import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
+import { LIVE } from './lease-list.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 
 export interface ConsumerRow extends Consumer {
@@ -54,8 +55,7 @@ export class ConsumerStore {
   async remove(name: string): Promise<'removed' | 'in-use' | 'absent'> {
     const [row] = await this.db.rows<{ used: boolean }>(
       {
-        text: `SELECT EXISTS (SELECT FROM leases WHERE object_kind = 'consumer' AND object_name = c.name
-                                AND state <> 'destroyed') AS used
+        text: `SELECT ${LIVE.map((states) => `EXISTS (SELECT FROM leases WHERE object_kind = 'consumer' AND object_name = c.name AND ${states})`).join(' OR ')} AS used
                  FROM consumers c WHERE name = $1 FOR UPDATE`,
       },
       [name],

@@ -1,9 +1,9 @@
 import type { EndedReason, Lease } from '../domain/lease.js';
-import type { LeaseState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
+import { type LeaseFilter, newestLeases } from './lease-list.js';
 import { wakeOperations } from './operation.store.js';
-import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+import { type Page, pageOf } from './page.js';
 import { PLACES } from './queue.js';
 import type { Pool } from './turn.js';
 
@@ -15,15 +15,6 @@ export interface LeaseRow extends Lease {
   position: number | null;
   /** Whole seconds left by the database's clock, 0 when over; null where it does not expire. */
   expiresInSeconds: number | null;
-}
-
-export interface LeaseFilter extends PageRequest {
-  state?: LeaseState;
-  consumer?: string;
-  blueprint?: string;
-  resource?: string;
-  tier?: string;
-  type?: string;
 }
 
 /** What ended. */
@@ -43,9 +34,9 @@ const EXPIRES_IN = `CASE WHEN l.expires_at IS NOT NULL
 /** SQL for the columns of a `LeaseRow` that does not wait. */
 export const LEASE_ROW = `${LEASE_COLUMNS}, NULL AS position, ${EXPIRES_IN}`;
 
-/** SQL for the leases of a condition as their holders see them. */
-function visible(condition: string): string {
-  return `WITH shown AS MATERIALIZED (SELECT * FROM leases l WHERE ${condition}), ${PLACES}
+/** SQL for leases as their holders see them. */
+function visible(leases: string): string {
+  return `WITH shown AS MATERIALIZED (${leases}), ${PLACES}
     SELECT ${LEASE_COLUMNS}, p.position, ${EXPIRES_IN}
       FROM shown l LEFT JOIN places p USING (id)`;
 }
@@ -54,7 +45,12 @@ export class LeaseStore {
   private readonly endings = new Gathering((endings: Ending[]) => this.endAll(endings));
 
   private readonly gets = new Gathering((ids: string[]) =>
-    byKey<LeaseRow>(this.db, { name: 'lease', text: visible('l.id = ANY ($1)') }, ids, ({ id }) => id),
+    byKey<LeaseRow>(
+      this.db,
+      { name: 'lease', text: visible('SELECT * FROM leases WHERE id = ANY ($1)') },
+      ids,
+      ({ id }) => id,
+    ),
   );
 
   constructor(private readonly db: Queryable) {}
@@ -64,24 +60,10 @@ export class LeaseStore {
   }
 
   /** Newest first. */
-  async list({ limit, cursor, consumer, resource, ...filters }: LeaseFilter): Promise<Page<LeaseRow>> {
-    const { conditions, values } = where({
-      'l.state': filters.state,
-      'l.tier': filters.tier,
-      'l.type': filters.type,
-      'l.blueprint': filters.blueprint,
-      'l.resource_id': resource,
-      'l.object_name': consumer,
-      'l.object_kind': consumer === undefined ? undefined : 'consumer',
-    });
-    const rows = await this.db.rows<LeaseRow>(
-      {
-        text: `${visible(`($1::text IS NULL OR l.id < $1)${conditions} ORDER BY l.id DESC LIMIT ${limit + 1}`)}
-               ORDER BY l.id DESC`,
-      },
-      [keyOfCursor(cursor), ...values],
-    );
-    return pageOf(rows, limit, ({ id }) => id);
+  async list(filter: LeaseFilter): Promise<Page<LeaseRow>> {
+    const { text, values } = newestLeases(filter);
+    const rows = await this.db.rows<LeaseRow>({ text: `${visible(text)} ORDER BY l.id DESC` }, values);
+    return pageOf(rows, filter.limit, ({ id }) => id);
   }
 
   /** Sets the life left of an active lease, never past `maxTtlSeconds` from its activation; undefined where it is not active any more. */
