@@ -27,7 +27,7 @@ module.exports = {
       from: { path: '^src/domain', pathNot: '\\.spec\\.ts$' },
       to: { pathNot: '^src/domain' },
     },
-    only('store', '^src/store', '^src/(store|domain)|^ormconfig', 'The store knows the domain and SQL.'),
+    only('store', '^src/store', '^src/(store|domain)|^migrations', 'The store knows the domain and SQL.'),
     only('drivers', '^src/drivers', '^src/(drivers|domain)', 'Drivers know the domain and their own port.'),
     {
       name: 'driver-folders-are-apart',

@@ -3,7 +3,6 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
-import { createDataSource } from '../ormconfig.js';
 import { type Broker, createBroker } from './broker/broker.js';
 import type { Credentials } from './broker/credentials.js';
 import { Drivers } from './broker/drivers.js';
@@ -16,6 +15,7 @@ import { httpModule } from './http/http.module.js';
 import { configureApp, httpAdapter } from './http/server.js';
 import { PinoLogger } from './pino-logger.js';
 import { Database } from './store/database.js';
+import { StatusStore } from './store/status.store.js';
 
 /** The broker's services, for whoever asks for one by its class. */
 @Module({})
@@ -49,8 +49,8 @@ export async function createApp({
   log,
   drivers = realDrivers(config),
 }: AppParts): Promise<App> {
-  await migrate(databaseUrl);
   const db = new Database(databaseUrl);
+  await migrate(db);
   const broker = await createBroker({ config, db, drivers, log });
   const nest = await NestFactory.create<NestFastifyApplication>(
     httpModule(brokerModule(broker)),
@@ -78,9 +78,15 @@ export async function createApp({
   };
 }
 
-/** One process at a time: replicas that start together would each make the same tables. The lock ends with its session. */
-async function migrate(databaseUrl: string): Promise<void> {
-  const migrations = await createDataSource(databaseUrl).initialize();
+/**
+ * Runs what the database lacks, and where that is nothing does not even load what would run it. One process at a time:
+ * replicas that start together would each make the same tables. The lock ends with its session.
+ */
+async function migrate(db: Database): Promise<void> {
+  const { missing } = await new StatusStore(db).migrations();
+  if (missing.length === 0) return;
+  const { createDataSource } = await import('../ormconfig.js');
+  const migrations = await createDataSource(db.url).initialize();
   const lock = migrations.createQueryRunner();
   try {
     await lock.query(`SELECT pg_advisory_lock(hashtext('berth migrations'))`);

@@ -1,5 +1,5 @@
-import { MIGRATIONS } from '../../ormconfig.js';
-import { one, type Queryable } from './database.js';
+import { MIGRATIONS } from '../../migrations/index.js';
+import { isMissingTable, one, type Queryable } from './database.js';
 
 type Counted<L extends string> = Record<L, string> & { count: number };
 
@@ -25,16 +25,26 @@ export class StatusStore {
 
   /** Migrations that this code has and the database has not, and the other way round. */
   async migrations(): Promise<{ missing: string[]; unknown: string[] }> {
-    const rows = await this.db.rows<{ name: string }>({
-      name: 'migrations',
-      text: 'SELECT name FROM migrations ORDER BY timestamp',
-    });
-    const applied = rows.map(({ name }) => name);
+    const applied = await this.applied();
     const known = MIGRATIONS.map(({ name }) => name);
     return {
       missing: known.filter((name) => !applied.includes(name)),
       unknown: applied.filter((name) => !known.includes(name)),
     };
+  }
+
+  /** None where the database is still empty. */
+  private async applied(): Promise<string[]> {
+    try {
+      const rows = await this.db.rows<{ name: string }>({
+        name: 'migrations',
+        text: 'SELECT name FROM migrations ORDER BY timestamp',
+      });
+      return rows.map(({ name }) => name);
+    } catch (error) {
+      if (isMissingTable(error)) return [];
+      throw error;
+    }
   }
 }
 

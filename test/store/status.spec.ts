@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { MIGRATIONS } from '../../migrations/index.js';
 import { Database } from '../../src/store/database.js';
 import { COUNTS, StatusStore } from '../../src/store/status.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -37,5 +38,22 @@ describe('what is counted at each scrape', () => {
       blueprints: [{ name: 'box', tier: 'low', limit: 1000, warm: 0, failures: 0 }],
       processes: 0,
     });
+  });
+});
+
+describe('the migrations', () => {
+  it('lack nothing where all have run', async () => {
+    expect(await new StatusStore(db).migrations()).toEqual({ missing: [], unknown: [] });
+  });
+
+  it('are all missing from a database that is still empty', async () => {
+    const bare = await createTestDatabase({ bare: true });
+    const empty = new Database(bare.url);
+    expect(await new StatusStore(empty).migrations()).toEqual({
+      missing: MIGRATIONS.map(({ name }) => name),
+      unknown: [],
+    });
+    await empty.close();
+    await bare.drop();
   });
 });

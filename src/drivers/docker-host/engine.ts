@@ -1,4 +1,5 @@
-import Dockerode from 'dockerode';
+import type Dockerode from 'dockerode';
+import type { DockerOptions } from 'dockerode';
 import type { Call } from '../driver.js';
 import type { SshPool } from '../ssh/ssh-pool.js';
 import { type Faults, translate } from './docker-errors.js';
@@ -6,13 +7,13 @@ import { type EngineAddress, engineOptions } from './engine-address.js';
 
 /** One engine, and the only way to speak to it: what goes wrong leaves here as a DriverError. */
 export class Engine {
-  private readonly docker: Dockerode;
-
   readonly address: string;
+  private readonly options: DockerOptions;
+  private docker: Promise<Dockerode> | undefined;
 
   constructor(address: EngineAddress, pool: SshPool) {
     this.address = address.engine;
-    this.docker = new Dockerode(engineOptions(address, pool));
+    this.options = engineOptions(address, pool);
   }
 
   /**
@@ -26,19 +27,27 @@ export class Engine {
   ): Promise<T> {
     const settled = new AbortController();
     try {
+      this.docker ??= connect(this.options);
+      const docker = await this.docker;
       call.signal.throwIfAborted();
       // The client drops the request by the signal, but not in all of its calls.
       const aborted = new Promise<never>((_resolve, reject) => {
         const { signal } = call;
         signal.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
       });
-      return await Promise.race([request(this.docker, call.signal), aborted]);
+      return await Promise.race([request(docker, call.signal), aborted]);
     } catch (cause) {
       throw translate(cause, this.address, call, faults);
     } finally {
       settled.abort();
     }
   }
+}
+
+/** The library is loaded with the first request to any engine: it is a good part of a broker's start and memory. */
+async function connect(options: DockerOptions): Promise<Dockerode> {
+  const { default: Client } = await import('dockerode');
+  return new Client(options);
 }
 
 /** Engines by how they are reached; a client holds nothing that could go stale but its certificates. */

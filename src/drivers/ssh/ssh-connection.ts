@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Client, type ClientChannel, type ConnectConfig } from 'ssh2';
+import type { Client, ClientChannel, ConnectConfig } from 'ssh2';
 import type { Credential } from '../credentials.js';
 import { DriverError } from '../driver.js';
 import { openFault, sshFault } from './ssh-errors.js';
@@ -22,12 +22,13 @@ export class SshConnection {
 
   /** @throws DriverError `unreachable`, `host-key-changed`, or `refused` where the credential is not accepted */
   static async open(login: SshLogin, credential: Credential, onClose: () => void): Promise<SshConnection> {
+    const ssh2 = await import('ssh2'); // with the first connection: a broker without SSH hosts does without it
     const socket = await dial(login);
     let banner = '';
     socket.once('data', (chunk: Buffer) => {
       banner = chunk.toString('latin1').split(/\r?\n/)[0] ?? '';
     });
-    const client = new Client();
+    const client = new ssh2.Client();
     const pinned = Buffer.from(login.hostKey.split(' ')[1] ?? '', 'base64');
     let otherKey = false;
     const config: ConnectConfig = {

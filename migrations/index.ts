@@ -1,0 +1,18 @@
+import { Foundation1763800000000 } from './1763800000000-foundation.js';
+import { Turns1763820000000 } from './1763820000000-turns.js';
+import { Housekeeping1763900000000 } from './1763900000000-housekeeping.js';
+import { Sightings1763910000000 } from './1763910000000-sightings.js';
+import { LargeInstallations1764030000000 } from './1764030000000-large-installations.js';
+import { LighterTurns1764040000000 } from './1764040000000-lighter-turns.js';
+import { FormerSpecs1764050000000 } from './1764050000000-former-specs.js';
+
+/** In their order. Named, not globbed: a stray file can't run. */
+export const MIGRATIONS = [
+  Foundation1763800000000,
+  Turns1763820000000,
+  Housekeeping1763900000000,
+  Sightings1763910000000,
+  LargeInstallations1764030000000,
+  LighterTurns1764040000000,
+  FormerSpecs1764050000000,
+];
