@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import pino, { type Logger } from 'pino';
+import pino, { type DestinationStream, type Logger } from 'pino';
 import { type App, createApp } from './app.module.js';
 import { type Config, ConfigError, readConfig } from './config.js';
 import { BrokerError } from './domain/errors.js';
@@ -9,10 +9,7 @@ import { DataDirectoryHeld } from './embedded/hold.js';
 /** Starts PostgreSQL where none is given, migrates, applies the manifests, serves, and on SIGINT or SIGTERM ends all of it in order. */
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({
-    level: config.logLevel,
-    transport: process.stdout.isTTY ? { target: 'pino-pretty' } : undefined,
-  });
+  const log = pino({ level: config.logLevel }, process.stdout.isTTY ? await pretty() : undefined);
   const holder = `the broker pid ${process.pid} on http://${config.host}:${config.port}`;
   const postgres = config.databaseUrl
     ? undefined
@@ -34,6 +31,11 @@ async function main(): Promise<void> {
   await app.close();
   await postgres?.stop();
   log.info('Stopped.');
+}
+
+/** For people: loaded only where one is looking, and without the thread that pino would give it. */
+async function pretty(): Promise<DestinationStream> {
+  return (await import('pino-pretty')).default({ sync: true });
 }
 
 async function serve({ broker, nest }: App, config: Config, log: Logger): Promise<void> {

@@ -19,7 +19,7 @@ export interface ReplicaOptions {
   killAfter?: string;
   /** The real drivers in place of the fake ones. */
   real?: boolean;
-  /** More of its environment; see killable-broker.mjs for what is there for tests. */
+  /** More of its environment; see killable-broker.ts for what is there for tests. */
   env?: Record<string, string>;
 }
 
@@ -50,7 +50,9 @@ export class Replica {
   ): Promise<Replica> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
     const world = join(tmpdir(), `berth-world${new URL(databaseUrl).pathname.replaceAll('/', '-')}`);
-    const child = spawn(process.execPath, [join(root(), 'test/support/killable-broker.mjs')], {
+    const clock = join(root(), 'test/support/skewed-clock.mjs');
+    const program = join(root(), 'dist/test/support/killable-broker.js');
+    const child = spawn(process.execPath, ['--import', clock, program], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         PATH: process.env.PATH,

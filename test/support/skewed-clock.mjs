@@ -1,4 +1,4 @@
-// Imported first by killable-broker.mjs: gives the process a clock of its own.
+// Loaded before killable-broker.ts: gives the process a clock of its own.
 //
 //   BERTH_TEST_CLOCK_AHEAD_MS  how far the process's clock is ahead of everyone's; may be negative
 //   BERTH_TEST_HASTE           time limits pass so many times as fast

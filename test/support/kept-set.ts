@@ -2,29 +2,28 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 
 /** Names kept as files of a directory, so that they outlive the process and other processes see them at once. */
-export class KeptSet extends Set {
-  constructor(directory) {
+export class KeptSet extends Set<string> {
+  constructor(private readonly directory: string) {
     super();
-    this.directory = directory;
     mkdirSync(directory, { recursive: true });
   }
 
-  has(name) {
+  override has(name: string): boolean {
     return existsSync(join(this.directory, name));
   }
 
-  add(name) {
+  override add(name: string): this {
     writeFileSync(join(this.directory, name), '');
     return this;
   }
 
-  delete(name) {
+  override delete(name: string): boolean {
     const was = this.has(name);
     rmSync(join(this.directory, name), { force: true });
     return was;
   }
 
-  [Symbol.iterator]() {
+  override [Symbol.iterator]() {
     return readdirSync(this.directory)[Symbol.iterator]();
   }
 }

@@ -1,4 +1,4 @@
-// A whole broker in a process of its own, on the built code, so that a test can kill it. Its drivers are fakes that say
+// A whole broker in a process of its own, built as the real one is, so that a test can kill it. Its drivers are fakes that say
 // each call on standard output, and do to it what a test says. What they make is kept under BERTH_TEST_WORLD and
 // outlives them, as containers outlive a broker.
 //
@@ -8,26 +8,30 @@
 //   BERTH_TEST_KILL_AFTER  where the process dies by its own hand: `build:2` after the second build has had its effect,
 //                          `save-resource:1` after that statement was committed for the first time, `turn:3` after the
 //                          third turn
-import './skewed-clock.mjs';
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import pino from 'pino';
-import { createApp } from '../../dist/src/app.module.js';
-import { Drivers } from '../../dist/src/broker/drivers.js';
-import { readConfig } from '../../dist/src/config.js';
-import { PROVIDES } from '../../dist/src/domain/blueprint.js';
-import { FakeDriver } from '../../dist/src/drivers/fake.driver.js';
-import { Database } from '../../dist/src/store/database.js';
-import { TurnStore } from '../../dist/src/store/turn.store.js';
-import { KeptSet } from './kept-set.mjs';
+import { createApp } from '../../src/app.module.js';
+import { Drivers } from '../../src/broker/drivers.js';
+import { readConfig } from '../../src/config.js';
+import { type DriverType, PROVIDES } from '../../src/domain/blueprint.js';
+import { type FakeCall, FakeDriver } from '../../src/drivers/fake.driver.js';
+import { Database, type Statement } from '../../src/store/database.js';
+import { TurnStore } from '../../src/store/turn.store.js';
+import { KeptSet } from './kept-set.js';
 
-const { BERTH_TEST_HOLD, BERTH_TEST_DEAF, BERTH_TEST_WORLD, BERTH_TEST_REAL, BERTH_TEST_KILL_AFTER } =
-  process.env;
-const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const {
+  BERTH_TEST_HOLD,
+  BERTH_TEST_DEAF,
+  BERTH_TEST_WORLD = '',
+  BERTH_TEST_REAL,
+  BERTH_TEST_KILL_AFTER,
+} = process.env;
+const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
 /** Says the call before anything is done, so that a test knows of everything that may exist, and when it will be done. */
-async function script({ method, id, signal }) {
+async function script({ method, id, signal }: FakeCall): Promise<void> {
   say({ call: method, id });
   if (method === BERTH_TEST_HOLD || method === BERTH_TEST_DEAF) {
     say({ held: method, id });
@@ -36,35 +40,35 @@ async function script({ method, id, signal }) {
   say({ done: method, id });
 }
 
-function aborted(signal) {
+function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true });
   });
 }
 
-const passes = new Map();
+const passes = new Map<string, number>();
 
 /** Counts what has been done, and dies where it was told to. */
-function passed(step) {
+function passed(step: string): void {
   const times = (passes.get(step) ?? 0) + 1;
   passes.set(step, times);
   if (BERTH_TEST_KILL_AFTER === `${step}:${times}`) process.kill(process.pid, 'SIGKILL');
 }
 
 /** Lets `passed` know of each call of the method that has ended well. */
-function watch(object, method, stepOf) {
-  const act = object[method];
-  object[method] = async function (...args) {
+function watch(object: object, method: string, stepOf: (...args: unknown[]) => string): void {
+  const act = Reflect.get(object, method) as (...args: unknown[]) => Promise<unknown>;
+  Reflect.set(object, method, async function (this: unknown, ...args: unknown[]) {
     const result = await act.apply(this, args);
     passed(stepOf(...args));
     return result;
-  };
+  });
 }
 
-watch(Database.prototype, 'rows', ({ name }) => name);
+watch(Database.prototype, 'rows', (statement) => String((statement as Statement).name));
 watch(TurnStore.prototype, 'take', () => 'turn');
 
-function fake(type) {
+function fake(type: DriverType): FakeDriver {
   const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
   for (const method of ['build', 'verify', 'activate', 'execute', 'clean', 'cut', 'destroy'])
     watch(driver, method, () => method);
@@ -74,9 +78,9 @@ function fake(type) {
 const config = readConfig(process.env);
 const app = await createApp({
   config,
-  databaseUrl: config.databaseUrl,
+  databaseUrl: config.databaseUrl as string,
   log: pino({ level: config.logLevel }, pino.destination(2)),
-  drivers: BERTH_TEST_REAL ? undefined : () => new Drivers(Object.keys(PROVIDES).map(fake)),
+  drivers: BERTH_TEST_REAL ? undefined : () => new Drivers((Object.keys(PROVIDES) as DriverType[]).map(fake)),
 });
 await app.broker.start();
 await app.nest.listen(0, '127.0.0.1');
