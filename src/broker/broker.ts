@@ -15,6 +15,7 @@ import { IdempotencyStore } from '../store/idempotency.store.js';
 import { IdentityStore } from '../store/identity.store.js';
 import { InstallationStore } from '../store/installation.store.js';
 import { InvariantStore } from '../store/invariants.store.js';
+import { LapseStore } from '../store/lapse.store.js';
 import { LeaseStore } from '../store/lease.store.js';
 import { Notifications } from '../store/notifications.js';
 import { OperationStore } from '../store/operation.store.js';
@@ -133,6 +134,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     authorizations,
     blueprints,
     commands,
+    lapses: new LapseStore(db),
     processes: new ProcessStore(db),
     pruning: new RetentionStore(db),
     retention: {

@@ -3,8 +3,9 @@ import type { Logger } from 'pino';
 import type { AuthorizationStore } from '../store/authorization.store.js';
 import type { BlueprintStore } from '../store/blueprint.store.js';
 import type { CommandStore } from '../store/command.store.js';
+import type { LapseStore } from '../store/lapse.store.js';
 import type { ProcessStore } from '../store/process.store.js';
-import { PRUNABLE, PRUNE_ROWS, type Retention, type RetentionStore } from '../store/retention.store.js';
+import { PRUNE_ROWS, type Retention, type RetentionStore } from '../store/retention.store.js';
 import type { Allocator } from './allocator.js';
 import type { Metrics } from './metrics.js';
 import type { Signals } from './signals.js';
@@ -22,6 +23,7 @@ export interface HousekeepingParts {
   authorizations: AuthorizationStore;
   blueprints: BlueprintStore;
   commands: CommandStore;
+  lapses: LapseStore;
   processes: ProcessStore;
   pruning: RetentionStore;
   retention: Retention;
@@ -73,16 +75,18 @@ export class Housekeeping {
 
   /** Claims of dead processes, approvals whose time is up, blueprints that may build again, records of dead runners. */
   private async lapse(): Promise<void> {
-    const { authorizations, blueprints, commands, processes, allocator, signals, log, processId } =
+    const { authorizations, blueprints, commands, lapses, processes, allocator, signals, log, processId } =
       this.parts;
-    const dead = await processes.bury(processId);
+    const lapsed = await lapses.look();
+    const dead = lapsed.processes ? await processes.bury(processId) : [];
     if (dead.length > 0) {
       log.info({ processes: dead }, 'other brokers have ended; their work is taken over');
       signals.send('due');
     }
-    const expired = await authorizations.expire();
-    const lost = await commands.lost();
-    for (const pool of await blueprints.recovered()) allocator.poke(pool);
+    const expired = lapsed.authorizations ? await authorizations.expire() : [];
+    const lost = lapsed.commands ? await commands.lost() : [];
+    const recovered = lapsed.blueprints ? await blueprints.recovered() : [];
+    for (const pool of recovered) allocator.poke(pool);
     if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));
   }
 
@@ -90,13 +94,13 @@ export class Housekeeping {
     for (const pool of await this.parts.blueprints.poolsToServe()) this.parts.allocator.review(pool);
   }
 
-  /** Table after table, and again while one had a full batch: what refers to a row goes before it. */
+  /** Table after table where something is overdue, and again while one had a full batch: what refers to a row goes before it. */
   private async prune(): Promise<void> {
     const { pruning, retention, metrics } = this.parts;
     let more = true;
     while (more) {
       more = false;
-      for (const table of PRUNABLE) {
+      for (const table of await pruning.overdue(retention)) {
         if (this.stopping.signal.aborted) return;
         const rows = await pruning.prune(table, retention);
         metrics.prunedRows(table, rows);

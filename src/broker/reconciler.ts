@@ -80,9 +80,10 @@ export class Reconciler {
       const woken = new Promise<void>((resolve) => this.wake.add(resolve));
       try {
         if (this.isUnsure) await this.forget();
-        claimed = await this.claim();
+        const due = await this.parts.claims.due();
+        claimed = await this.claim(due);
         // What is due beyond that has to wait for a step to end, which wakes this up.
-        if (claimed === 0 && !this.isFull()) sleepMs = await this.parts.claims.nextDue(SLOW_TIMER_MS);
+        if (!this.isFull()) for (const kind of KINDS) sleepMs = Math.min(sleepMs, due[kind] ?? SLOW_TIMER_MS);
       } catch (error) {
         this.parts.log.error({ err: error }, 'the reconciler could not look for work');
         this.isUnsure = true;
@@ -93,20 +94,31 @@ export class Reconciler {
     }
   }
 
-  /** Takes what is due, as far as there is room for more steps, and starts on it. */
-  private async claim(): Promise<number> {
-    const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId } = this.parts;
-    const leases = await claims.leases(processId, this.roomFor('leases'));
-    for (const lease of leases) this.begin('leases', lease.id, (signal) => leaseSteps.take(lease, signal));
-    const resources = await claims.resources(processId, this.roomFor('resources'));
-    for (const resource of resources)
-      this.begin('resources', resource.id, (signal) => resourceSteps.take(resource, signal));
-    const operations = await claims.operations(processId, this.roomFor('operations'));
-    for (const operation of operations)
-      this.begin('operations', operation.id, (signal) => operationSteps.take(operation, signal));
-    const sweeps = await claims.sweeps(processId, this.roomFor('sweeps'));
-    for (const sweep of sweeps) this.begin('sweeps', sweep.id, (signal) => sweepSteps.take(sweep, signal));
-    return leases.length + resources.length + operations.length + sweeps.length;
+  /** Takes what is due, and starts on it. */
+  private async claim(due: Record<Claimable, number | null>): Promise<number> {
+    const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId: by } = this.parts;
+    const isDue = (kind: Claimable) => (due[kind] ?? 1) <= 0;
+    let claimed = 0;
+    if (isDue('leases')) claimed += await this.take('leases', (most) => claims.leases(by, most), leaseSteps);
+    if (isDue('resources'))
+      claimed += await this.take('resources', (most) => claims.resources(by, most), resourceSteps);
+    if (isDue('operations'))
+      claimed += await this.take('operations', (most) => claims.operations(by, most), operationSteps);
+    if (isDue('sweeps')) claimed += await this.take('sweeps', (most) => claims.sweeps(by, most), sweepSteps);
+    return claimed;
+  }
+
+  /** As far as there is room for more steps of the kind. */
+  private async take<Subject extends { id: string }>(
+    kind: Claimable,
+    claim: (most: number) => Promise<Subject[]>,
+    steps: { take(subject: Subject, signal: AbortSignal): Promise<void> },
+  ): Promise<number> {
+    const room = this.roomFor(kind);
+    if (room === 0) return 0;
+    const subjects = await claim(room);
+    for (const subject of subjects) this.begin(kind, subject.id, (signal) => steps.take(subject, signal));
+    return subjects.length;
   }
 
   private roomFor(kind: Claimable): number {

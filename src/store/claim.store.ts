@@ -1,6 +1,6 @@
 import type { Operation } from '../domain/operation.js';
 import type { LeaseState } from '../domain/state-machine.js';
-import type { Queryable } from './database.js';
+import { one, type Queryable } from './database.js';
 import { LEASE_COLUMNS, type LeaseRow } from './lease.store.js';
 import { OPERATION_COLUMNS, type StoredOperation, toOperation } from './operation.store.js';
 import { RESOURCE_COLUMNS, type ResourceRow } from './resource.store.js';
@@ -135,23 +135,22 @@ export class ClaimStore {
     );
   }
 
-  /** Milliseconds until something is due, at most `mostMs`. */
-  async nextDue(mostMs: number): Promise<number> {
-    const [row] = await this.db.rows<{ ms: number | null }>({
-      name: 'next-due',
-      text: `SELECT extract(epoch FROM least(
-          (SELECT min(due_at) FROM leases WHERE due_at IS NOT NULL AND claimed_until IS NULL),
-          (SELECT min(due_at) FROM resources WHERE due_at IS NOT NULL AND claimed_until IS NULL),
-          (SELECT min(due_at) FROM operations WHERE due_at IS NOT NULL AND claimed_until IS NULL),
-          (SELECT min(due_at) FROM sweeps WHERE due_at IS NOT NULL AND claimed_until IS NULL),
-          (SELECT min(claimed_until) FROM leases WHERE claimed_until IS NOT NULL),
-          (SELECT min(claimed_until) FROM resources WHERE claimed_until IS NOT NULL),
-          (SELECT min(claimed_until) FROM operations WHERE claimed_until IS NOT NULL),
-          (SELECT min(claimed_until) FROM sweeps WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ms`,
-    });
-    return Math.max(0, Math.min(mostMs, row?.ms ?? mostMs));
+  /**
+   * Milliseconds until something of each kind can be claimed, 0 or less where it can be now, null where nothing is due at
+   * all. One statement, since it is asked at every signal and most of the time there is nothing.
+   */
+  async due(): Promise<Record<Claimable, number | null>> {
+    return one(await this.db.rows<Record<Claimable, number | null>>({ name: 'due', text: DUE }));
   }
 }
+
+const DUE = `SELECT ${(['leases', 'resources', 'operations', 'sweeps'] as const)
+  .map(
+    (table) => `extract(epoch FROM least(
+      (SELECT min(due_at) FROM ${table} WHERE due_at IS NOT NULL AND claimed_until IS NULL),
+      (SELECT min(claimed_until) FROM ${table} WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ${table}`,
+  )
+  .join(', ')}`;
 
 function withClock<T extends Claimed & { now: Date }>({ now, ...row }: T): Omit<T, 'now'> & Claimed {
   return { ...row, clockAheadMs: now.getTime() - Date.now() };

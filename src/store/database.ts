@@ -24,6 +24,9 @@ types.setTypeParser(pg.types.builtins.INT8, Number);
 /** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/** How long a connection is kept unused, in milliseconds: well past the time between two chores, each of which would else open its own anew. */
+const IDLE_MS = 60_000;
+
 /**
  * How statements with a name are planned: once, since making a plan takes longer than running it, and as if every table
  * were large, since a plan made while one was small would else read all of it for ever.
@@ -108,6 +111,7 @@ function connections(url: string, max: number, options?: string): pg.Pool {
     pipeline: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: IDLE_MS,
   });
   // A connection that the server ends, idle or in use, is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);

@@ -29,6 +29,19 @@ export type Prunable = (typeof PRUNABLE)[number];
 export class RetentionStore {
   constructor(private readonly db: Database) {}
 
+  /** Tables that have what may be past its time, in their order; one statement, as most of the time there is none. */
+  async overdue(retention: Retention): Promise<Prunable[]> {
+    const { eventsSeconds, endedSeconds, keysSeconds } = retention;
+    const found = one(
+      await this.db.rows<Record<string, boolean>>({ name: 'overdue', text: OVERDUE }, [
+        eventsSeconds,
+        endedSeconds,
+        keysSeconds,
+      ]),
+    );
+    return PRUNABLE.filter((_, index) => found[`t${index}`]);
+  }
+
   /**
    * Deletes the oldest that are past their time, at most `PRUNE_ROWS`. Returns how many; none where another process is
    * at it.
@@ -125,3 +138,22 @@ const PRUNE: Record<Prunable, { kept: keyof Retention; sql: string }> = {
       RETURNING served_at`,
   },
 };
+
+const past = (column: string, parameter: number) =>
+  `${column} < now() - make_interval(secs => $${parameter})`;
+const ENDED_COMMAND = `SELECT FROM commands WHERE ${past('ended_at', 2)}`;
+
+/** Where to look for it, as cheaply as can be; that there is something does not yet mean that it may go. */
+const MAYBE: Record<Prunable, string> = {
+  events: `SELECT FROM (SELECT at FROM events ORDER BY xid, seq LIMIT 1) oldest WHERE ${past('at', 1)}`,
+  command_output: ENDED_COMMAND,
+  commands: ENDED_COMMAND,
+  operations: `SELECT FROM operations WHERE state IN ('done', 'failed') AND ${past('ended_at', 2)}`,
+  leases: `SELECT FROM leases WHERE state = 'destroyed' AND ${past('destroyed_at', 2)}`,
+  resources: `SELECT FROM blueprints b WHERE EXISTS (SELECT FROM resources
+               WHERE blueprint = b.name AND state = 'destroyed' AND ${past('ended_at', 2)})`,
+  idempotency_keys: `SELECT FROM idempotency_keys WHERE ${past('created_at', 3)}`,
+  lines: `SELECT FROM lines WHERE ${past('served_at', 2)}`,
+};
+
+const OVERDUE = `SELECT ${PRUNABLE.map((table, index) => `EXISTS (${MAYBE[table]}) AS t${index}`).join(',\n  ')}`;

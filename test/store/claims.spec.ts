@@ -119,12 +119,15 @@ describe('claims', () => {
   });
 
   it('say when the next work is due', async () => {
-    expect(await claims.nextDue(5000)).toBe(5000);
+    const nothing = { leases: null, resources: null, operations: null, sweeps: null };
+    expect(await claims.due()).toEqual(nothing);
     await due(1);
-    await sql(`UPDATE resources SET due_at = now() + interval '2 s'`);
-    const ms = await claims.nextDue(5000);
-    expect(ms).toBeGreaterThan(1000);
-    expect(ms).toBeLessThanOrEqual(2000);
+    await sql(`UPDATE resources SET due_at = now() + interval '1 h'`);
+    expect(await claims.due()).toEqual({ ...nothing, resources: expect.closeTo(3_600_000, -6) });
+    await sql(`UPDATE resources SET due_at = now() - interval '1 s'`);
+    expect((await claims.due()).resources).toBeLessThanOrEqual(-1000);
+    await claims.resources('proc_a', 5);
+    expect((await claims.due()).resources).toBeGreaterThan(0);
   });
 });
 

@@ -36,7 +36,13 @@ beforeEach(async () => {
 
 // biome-ignore lint/suspicious/noExplicitAny: rows of any shape
 const sql = (text: string, values: unknown[] = []) => db.rows<any>({ text }, values);
-const prune = (table: Prunable) => pruning.prune(table, RETENTION);
+/** What goes was told to be overdue before. */
+const prune = async (table: Prunable) => {
+  const overdue = await pruning.overdue(RETENTION);
+  const rows = await pruning.prune(table, RETENTION);
+  if (rows > 0) expect(overdue).toContain(table);
+  return rows;
+};
 const left = async (table: Prunable, column = 'id') =>
   (await sql(`SELECT ${column} AS id FROM ${table} ORDER BY 1`)).map(({ id }) => id);
 
