@@ -1,5 +1,6 @@
 // npm run history [-- GRANTS]: installs and builds what is missing, then records what callers and the broker's log saw
-// of as many grants (100,000 unless said otherwise) while one of three replicas is killed each second, and checks it.
+// of as many grants (100,000 unless said otherwise) while one replica after the other is killed, each second where
+// the machine starts others as fast, and checks it.
 //
 // The last line on stdout is JSON: {grants, kills, retries, seconds, perSecond, events, faults}. The exit code is 1 when
 // there are faults, which stand on stderr, or when it could not be recorded.

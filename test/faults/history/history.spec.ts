@@ -11,7 +11,12 @@ afterAll(() => database?.drop());
 
 describe('a history', () => {
   it('of some hundred grants by replicas that are killed one after the other has no fault', async () => {
-    const { history, done } = await recordHistory({ databaseUrl: database.url, grants: 300, callers: 32 });
+    const { history, done } = await recordHistory({
+      databaseUrl: database.url,
+      grants: 300,
+      replicas: 2,
+      callers: 96,
+    });
     expect(checkHistory(history)).toEqual([]);
     expect(done.grants).toBeGreaterThanOrEqual(300);
     expect(done.kills).toBeGreaterThan(0);

@@ -16,9 +16,10 @@ export interface Recording {
   databaseUrl: string;
   /** Holds to record, at the least. */
   grants: number;
+  /** That serve at the same time, at the least. */
   replicas?: number;
   callers?: number;
-  /** A replica is killed this often, in milliseconds. */
+  /** A replica is killed this often, in milliseconds; more seldom where the machine can't start others as fast. */
   killEveryMs?: number;
   /** Told each second how far it is. */
   progress?: (done: Done) => void;
@@ -34,14 +35,16 @@ export interface Done {
 }
 
 const ADMIN_TOKEN = 'the-admin-of-the-history';
+/** Replicas beyond those that must serve: while one is killed each second, so many are about to start. */
+const STARTING = 2;
 const CONSUMERS = ['unit-tests', 'deploys', 'nightly'];
 /** What is declared, and what the history is held against. */
-const LIMITS: History['limits'] = {
-  box: { resources: 6, leasesPerResource: 1 },
-  fleet: { resources: 3, leasesPerResource: 4 },
-  trees: { resources: 3, leasesPerResource: 1 },
-  stand: { resources: 3, leasesPerResource: 1 },
-};
+const LIMITS = {
+  box: { resources: 24, leasesPerResource: 1 },
+  fleet: { resources: 8, leasesPerResource: 4 },
+  trees: { resources: 12, leasesPerResource: 1 },
+  stand: { resources: 12, leasesPerResource: 1 },
+} satisfies History['limits'];
 /** No grant for so long, or not all at rest so long after the last caller went, is a fault, in milliseconds. */
 const STANDSTILL_MS = 60_000;
 
@@ -52,14 +55,14 @@ const STANDSTILL_MS = 60_000;
  * @throws Error where a caller was refused, or nothing goes on for a minute
  */
 export async function recordHistory(recording: Recording): Promise<{ history: History; done: Done }> {
-  const { databaseUrl, replicas = 3, callers = 48 } = recording;
+  const { databaseUrl, replicas = 3, callers = 192 } = recording;
   const directory = await mkdtemp(join(tmpdir(), 'berth-history-'));
   const notes = join(directory, 'notes.jsonl');
   const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });
-  const brokers = await Replicas.start(databaseUrl, ADMIN_TOKEN, replicas);
+  const brokers = await Replicas.start(databaseUrl, ADMIN_TOKEN, replicas + STARTING);
   try {
     const tokens = await furnish(brokers.urls()[0] as string);
-    const done = await play({ ...recording, brokers, tokens, callers, notes });
+    const done = await play({ ...recording, brokers, tokens, replicas, callers, notes });
     const live = await atRest(db);
     await brokers.stop();
     const history = {
@@ -82,11 +85,13 @@ async function play({
   killEveryMs = 1000,
   progress,
   signal = new AbortController().signal,
+  replicas,
   ...parts
 }: Recording & {
   brokers: Replicas;
   tokens: Record<string, string>;
   notes: string;
+  replicas: number;
   callers: number;
 }): Promise<Done> {
   const { brokers, tokens } = parts;
@@ -98,6 +103,7 @@ async function play({
     dropped.abort(signal.reason);
   };
   signal.addEventListener('abort', drop, { once: true });
+  if (signal.aborted) drop();
   const file = createWriteStream(parts.notes);
   const callers = new Callers({
     urls: () => brokers.urls(),
@@ -126,7 +132,11 @@ async function play({
       if (callers.grants >= grants) enough.abort();
     }
   };
-  const parties = [callers.run(parts.callers), brokers.killUntil(ended, killEveryMs), watch()];
+  const parties = [
+    callers.run(parts.callers),
+    brokers.killUntil(ended, { everyMs: killEveryMs, leaving: replicas }),
+    watch(),
+  ];
   try {
     await Promise.race([brokers.failed, Promise.all(parties)]);
   } finally {
@@ -162,14 +172,14 @@ async function furnish(url: string): Promise<Record<string, string>> {
     if (!answer.ok) throw new Error(`${route} answered ${answer.status}: ${await answer.text()}`);
     return answer.json() as Promise<{ items: { id: string }[]; token: string }>;
   };
-  const names = ['a', 'b', 'c'];
+  const names = Array.from({ length: LIMITS.fleet.resources }, (_, index) => `machine-${index}`);
   const documents = [
     policy('low'),
     tier('low'),
     hosts('box', { ...LIMITS.box, maxUses: 500 }),
     machines('fleet', names, { ...LIMITS.fleet }),
     hosts('stand', { ...LIMITS.stand }),
-    copies('trees', 'stand', { resources: 3 }),
+    copies('trees', 'stand', { resources: LIMITS.trees.resources }),
     ...CONSUMERS.map((name) => consumer(name, ['box', 'fleet', 'trees'])),
   ];
   await call('POST /v1/manifests', { documents });

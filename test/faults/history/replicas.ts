@@ -33,16 +33,20 @@ export class Replicas {
   }
 
   /**
-   * Kills the oldest each `everyMs`, whatever it does, and starts another in its place, until told to end. Where the
-   * others are not up again yet, the last one is spared: without any nothing would go on that could go wrong.
+   * Kills the oldest each `everyMs`, whatever it does, and starts another in its place, until told to end. It is spared
+   * where fewer than `leaving` others serve, the rest being not up again yet: with few, little goes on that could go
+   * wrong.
    */
-  async killUntil(signal: AbortSignal, everyMs: number): Promise<void> {
+  async killUntil(
+    signal: AbortSignal,
+    { everyMs, leaving }: { everyMs: number; leaving: number },
+  ): Promise<void> {
     const starting = new Set<Promise<void>>();
     for (;;) {
       await pause(everyMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
-      const [oldest, another] = this.serving;
-      if (!oldest || !another) continue;
+      const [oldest] = this.serving;
+      if (!oldest || this.serving.size <= leaving) continue;
       this.serving.delete(oldest);
       await oldest.kill();
       this.kills += 1;

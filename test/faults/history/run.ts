@@ -1,7 +1,8 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '../../../src/embedded/embedded-postgres.js';
+import pg from 'pg';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../src/embedded/embedded-postgres.js';
 import { checkHistory } from './check-history.js';
 import { type Done, recordHistory } from './record-history.js';
 
@@ -22,7 +23,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 const dataDir = await mkdtemp(join(tmpdir(), 'berth-history-'));
 await chmod(dataDir, 0o711); // the server may have to run as another user
-const postgres = await startEmbeddedPostgres({ dataDir, holder: 'history', log: () => undefined });
+const postgres = await startPostgres();
 try {
   const { history, done } = await recordHistory({
     databaseUrl: postgres.url,
@@ -47,6 +48,18 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 process.exit();
+
+/** One with room for the connections of all replicas, also of those just killed. */
+async function startPostgres(): Promise<EmbeddedPostgres> {
+  const start = () => startEmbeddedPostgres({ dataDir, holder: 'history', log: () => undefined });
+  const fresh = await start();
+  const client = new pg.Client(fresh.url);
+  await client.connect();
+  await client.query('ALTER SYSTEM SET max_connections = 400'); // from the next start on
+  await client.end();
+  await fresh.stop();
+  return start();
+}
 
 function said({ grants: so, kills, retries, seconds }: Done): void {
   const text = `${so} of ${grants} grants, ${kills} replicas killed, ${retries} requests sent again, ${seconds.toFixed(0)} s`;
