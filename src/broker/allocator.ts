@@ -114,8 +114,10 @@ export class Allocator {
     try {
       await setImmediate(); // what comes at the same time comes along
       while (line.requests.length > 0 || line.next !== 'incoming' || line.from !== null) {
+        // While the queue is looked at piece by piece, who came in would pass an equal in a piece that is still to come.
+        const isWalk = line.from !== null || line.next === 'all';
         const half = Math.ceil(line.requests.length / 2);
-        const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
+        const requests = line.requests.splice(0, isWalk ? 0 : Math.min(Math.max(half, FEW), TURN_SIZE));
         if (line.from === null) {
           line.scope = line.next;
           line.next = 'incoming';
