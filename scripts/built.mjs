@@ -12,10 +12,13 @@ const SOURCES = [
   'ormconfig.ts',
   'test/bench',
   'test/faults/history',
+  'test/support/docker.ts',
+  'test/support/git-server.ts',
   'test/support/kept-set.ts',
   'test/support/killable-broker.ts',
   'test/support/manifests.ts',
   'test/support/replica.ts',
+  'test/support/sshd.ts',
 ];
 
 /** What else a build depends on: how it is made, and the packages that go into it. */
