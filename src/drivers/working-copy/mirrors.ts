@@ -2,17 +2,23 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withAccess } from './git-access.js';
-import { type GitSource, Remote, type Wanted } from './remote.js';
+import { type Found, type GitSource, Remote, type Wanted } from './remote.js';
 import { type GitAccess, type GitPhase, trustedGit } from './trusted-git.js';
 
-/** A mirror that has what was wanted, for as long as `use` runs. */
-export interface Mirror {
-  directory: string;
-  /** The commit; null in an empty repository. */
-  commit: string | null;
-  /** The branch, where one was wanted or the remote's HEAD names it. */
-  branch: string | null;
+/** What tells mirrors apart. */
+export interface MirrorName {
+  uri: string;
+  credentialName: string | null;
 }
+
+/** A mirror that has what was wanted, for as long as `use` runs. */
+export interface Mirror extends Found {
+  directory: string;
+}
+
+/** After so many uses it is asked whether a mirror's objects are worth packing anew. */
+const USES_TO_TIDY = 50;
+const TIDY_MS = 10 * 60_000;
 
 /**
  * Bare copies of remote repositories on the broker's disk, one for each address and credential. The directory belongs
@@ -21,6 +27,7 @@ export interface Mirror {
 export class Mirrors {
   private readonly turns = new Map<string, Promise<unknown>>();
   private readonly unlocked = new Set<string>();
+  private readonly uses = new Map<string, number>();
 
   constructor(private readonly root: string) {}
 
@@ -30,16 +37,36 @@ export class Mirrors {
     source: GitSource,
     work: (mirror: Mirror) => Promise<T>,
   ): Promise<T> {
-    const key = createHash('sha256')
-      .update(JSON.stringify([uri, source.credentialName]))
-      .digest('hex');
-    if (source.cache) return this.inTurn(key, () => this.open(uri, wanted, source, `${key}.git`, work));
+    const key = keyOf({ uri, credentialName: source.credentialName });
+    if (source.cache) {
+      const used = this.inTurn(key, () => this.open(uri, wanted, source, `${key}.git`, work));
+      this.tidyAfter(key);
+      return used;
+    }
     const name = `${key}-${randomUUID()}.git`;
     try {
       return await this.open(uri, wanted, source, name, work);
     } finally {
       await rm(join(this.root, name), { recursive: true, force: true });
     }
+  }
+
+  /** Does something in the mirror's turn that needs nothing of it. */
+  alone<T>(name: MirrorName, work: () => Promise<T>): Promise<T> {
+    return this.inTurn(keyOf(name), work);
+  }
+
+  /** Packs a mirror's objects now and then, when nobody waits for it: git itself would after a fetch, for its caller to wait. */
+  private tidyAfter(key: string): void {
+    const uses = (this.uses.get(key) ?? 0) + 1;
+    this.uses.set(key, uses);
+    if (uses % USES_TO_TIDY > 0) return;
+    const signal = AbortSignal.timeout(TIDY_MS);
+    const cwd = join(this.root, `${key}.git`);
+    // What is left untidy works as well.
+    this.inTurn(key, () =>
+      trustedGit({ phase: 'fetch', args: ['gc', '--auto', '--quiet'], cwd, signal }),
+    ).catch(() => undefined);
   }
 
   private async open<T>(
@@ -97,6 +124,12 @@ export class Mirrors {
     turn.then(forget, forget);
     return turn;
   }
+}
+
+function keyOf({ uri, credentialName }: MirrorName): string {
+  return createHash('sha256')
+    .update(JSON.stringify([uri, credentialName]))
+    .digest('hex');
 }
 
 /** What a git left that was killed with an earlier broker; nobody else works here. */

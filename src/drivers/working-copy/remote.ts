@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RepositorySpec } from '../../domain/lease.js';
 import type { Credential } from '../credentials.js';
 import { DriverError } from '../driver.js';
-import { type GitAccess, type GitPhase, trustedGit } from './trusted-git.js';
+import { type GitAccess, type GitPhase, type GitRun, trustedGit } from './trusted-git.js';
 
 /** How the broker reaches repositories for one activation. */
 export interface GitSource {
@@ -18,6 +18,22 @@ export interface GitSource {
 /** What a mirror was asked to have. */
 export type Wanted = Pick<RepositorySpec, 'commit' | 'branch' | 'tag' | 'ref'>;
 
+/** A branch or tag of a remote. */
+export interface Ref {
+  name: string;
+  id: string;
+}
+
+/** What a mirror has of what was wanted. */
+export interface Found {
+  /** Null in an empty repository. */
+  commit: string | null;
+  /** The branch, where one was wanted or the remote's HEAD names it. */
+  branch: string | null;
+  /** Branches and tags of the remote, as far as they were fetched. */
+  refs: Ref[];
+}
+
 const HEADS_AND_TAGS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
 /** A repository elsewhere, seen from its mirror here. */
@@ -30,25 +46,29 @@ export class Remote {
   ) {}
 
   /** Fetches what is wanted where it can have changed or is not there, and says which commit it is. */
-  async bring(wanted: Wanted, phase: GitPhase): Promise<{ commit: string | null; branch: string | null }> {
+  async bring(wanted: Wanted, phase: GitPhase): Promise<Found> {
     const { commit, branch, tag, ref } = wanted;
     if (commit !== undefined) {
-      if (!(await this.resolve(commit))) await this.fetch(HEADS_AND_TAGS, phase);
-      if (!(await this.resolve(commit))) await this.fetch([commit], 'fetch');
-      return { commit: await this.required(commit), branch: null };
-    }
-    if (ref !== undefined) {
-      const kept = `refs/berth/${createHash('sha256').update(ref).digest('hex')}`;
+      const [there, refs] = await Promise.all([this.resolve(commit), this.refs()]);
+      if (there) return { commit: there, branch: null, refs };
       await this.fetch(HEADS_AND_TAGS, phase);
-      await this.fetch([`+${ref}:${kept}`], 'fetch');
-      return { commit: await this.required(kept), branch: null };
+      if (!(await this.resolve(commit))) await this.fetch([commit], 'fetch');
+      return { commit: await this.required(commit), branch: null, refs: await this.refs() };
     }
     await this.fetch(HEADS_AND_TAGS, phase);
-    if (tag !== undefined) return { commit: await this.required(`refs/tags/${tag}`), branch: null };
+    if (ref !== undefined) {
+      const kept = `refs/berth/${createHash('sha256').update(ref).digest('hex')}`;
+      await this.fetch([`+${ref}:${kept}`], 'fetch');
+      return { commit: await this.required(kept), branch: null, refs: await this.refs() };
+    }
+    const refs = await this.refs();
+    if (tag !== undefined) return { commit: await this.required(`refs/tags/${tag}`), branch: null, refs };
     const named = branch ?? (await this.headBranch());
-    if (await this.isEmpty()) return { commit: null, branch: named ?? 'main' };
-    if (named === null) return { commit: await this.required('FETCH_HEAD'), branch: null };
-    return { commit: await this.required(`refs/heads/${named}`), branch: named };
+    if (refs.length === 0 && (await this.isEmpty())) return { commit: null, branch: named ?? 'main', refs };
+    if (named === null) return { commit: await this.required('FETCH_HEAD'), branch: null, refs };
+    const name = `refs/heads/${named}`;
+    const known = refs.find((ref) => ref.name === name);
+    return { commit: known?.id ?? (await this.required(name)), branch: named, refs };
   }
 
   private async fetch(refspecs: string[], phase: GitPhase): Promise<void> {
@@ -58,6 +78,7 @@ export class Remote {
       'fetch',
       '--quiet',
       '--no-tags',
+      '--no-auto-maintenance',
       '--force',
       ...prune,
       '--',
@@ -80,23 +101,31 @@ export class Remote {
 
   private async required(name: string): Promise<string> {
     const args = ['rev-parse', '--verify', '--end-of-options', `${name}^{commit}`];
-    return (await this.git('checkout', args, 'not-found')).trim();
+    return (await this.git('checkout', args, { otherwise: 'not-found' })).trim();
   }
 
-  private async resolve(commit: string): Promise<boolean> {
-    const there = this.git('checkout', ['cat-file', '-e', `${commit}^{commit}`], 'not-found');
-    return there.then(
-      () => true,
-      (fault: unknown) => {
-        if (fault instanceof DriverError && fault.code === 'not-found') return false;
-        throw fault;
-      },
-    );
+  private async resolve(commit: string): Promise<string | undefined> {
+    try {
+      return await this.required(commit);
+    } catch (fault) {
+      if (fault instanceof DriverError && fault.code === 'not-found') return undefined;
+      throw fault;
+    }
   }
 
-  private git(phase: GitPhase, args: string[], otherwise?: 'not-found'): Promise<string> {
+  private async refs(): Promise<Ref[]> {
+    const args = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'];
+    const said = await this.git('checkout', args, { whole: 'utf8' });
+    const lines = said.split('\n').filter(Boolean);
+    return lines.map((line) => {
+      const end = line.indexOf(' ');
+      return { name: line.slice(end + 1), id: line.slice(0, end) };
+    });
+  }
+
+  private git(phase: GitPhase, args: string[], extra: Partial<GitRun> = {}): Promise<string> {
     const { directory: cwd, access } = this;
     const { signal, allowLocal: local } = this.source;
-    return trustedGit({ phase, args, cwd, access, local, otherwise, signal });
+    return trustedGit({ phase, args, cwd, access, local, signal, ...extra });
   }
 }

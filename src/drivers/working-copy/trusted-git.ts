@@ -13,6 +13,8 @@ export interface GitRun {
   access?: GitAccess;
   /** Lets this run read repositories of the broker's own disk. */
   local?: boolean;
+  /** Keeps all of stdout, as text or with a character for each byte; else its end is kept. */
+  whole?: 'utf8' | 'latin1';
   /** Code of the fault where git exits with anything but 0. */
   otherwise?: DriverFaultCode;
   signal: AbortSignal;
@@ -53,7 +55,7 @@ const CONFIG = [
  * @throws DriverError with `{phase, command, exitCode, stdout, stderr}`; `timed-out` where the signal ended it
  */
 export async function trustedGit(run: GitRun): Promise<string> {
-  const { phase, args, cwd, access, local, otherwise = 'failed', signal } = run;
+  const { phase, args, cwd, access, local, whole, otherwise = 'failed', signal } = run;
   const command = `git ${args.join(' ')}`;
   if (signal.aborted) throw aborted(command);
   const config = [...CONFIG, ...(local ? ['protocol.file.allow=always'] : []), ...(access?.config ?? [])];
@@ -67,8 +69,9 @@ export async function trustedGit(run: GitRun): Promise<string> {
   });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name].setEncoding('utf8').on('data', (text: string) => {
-      said[name] = (said[name] + text).slice(-KEPT);
+    const all = name === 'stdout' ? whole : undefined;
+    child[name].setEncoding(all ?? 'utf8').on('data', (text: string) => {
+      said[name] = all ? said[name] + text : (said[name] + text).slice(-KEPT);
     });
   }
   let insist: NodeJS.Timeout | undefined;

@@ -15,6 +15,7 @@ import {
   type Cleaned,
   type Driver,
   DriverError,
+  type DriverFaultCode,
   type Files,
   type Health,
   type Landed,
@@ -31,7 +32,14 @@ import { Mirrors } from './mirrors.js';
 import type { GitSource } from './remote.js';
 import { sendTree } from './send-tree.js';
 import { type CheckedOut, stage } from './stage.js';
+import { type TreeRequest, Trees } from './trees.js';
 import { DEFAULT_CLONE_TIMEOUT, WorkingCopySpec } from './working-copy.spec-schema.js';
+
+/** Time for a host to take a tree that waits on it, or what differs; all of a large tree has longer. */
+const TAKE_SECONDS = 60;
+
+/** Faults that another try on the same host won't be without. */
+const LOST: readonly DriverFaultCode[] = ['resource-lost', 'unreachable', 'not-clean'];
 
 export interface WorkingCopyOptions {
   credentials: CredentialSource;
@@ -46,7 +54,8 @@ export interface WorkingCopyOptions {
 /**
  * Checkouts on hosts. Git runs on the broker's machine only, in directories that no lease can write; a lease gets a
  * copy to scribble on. Every lease gets a new one, so nothing of an earlier lease is read, let alone run, by our git.
- * Rejected: fetch, reset and clean inside the used checkout, whose hooks and configuration are then the lease's.
+ * It is put on the host ahead, when the copy is built or cleaned: a lease that wants that one, or nearly, has not to
+ * wait for it (docs/adr/0014-trees-are-put-on-hosts-ahead.md).
  */
 export class WorkingCopyDriver implements Driver {
   readonly type = 'working-copy';
@@ -56,10 +65,12 @@ export class WorkingCopyDriver implements Driver {
   readonly shareable = false;
 
   private readonly mirrors: Mirrors;
+  private readonly trees: Trees;
   private swept: Promise<void> | undefined;
 
   constructor(private readonly options: WorkingCopyOptions) {
     this.mirrors = new Mirrors(join(options.cacheRoot, 'mirrors'));
+    this.trees = new Trees(join(options.cacheRoot, 'staging'), this.mirrors);
   }
 
   places(): null {
@@ -69,6 +80,7 @@ export class WorkingCopyDriver implements Driver {
   async build(resource: ResourceView, call: Call): Promise<Built> {
     const { host, hostLease } = this.hostOf(resource);
     await host.activate(hostLease, call);
+    await this.prepare(resource, call);
     return { handle: {}, machine: {} };
   }
 
@@ -81,23 +93,17 @@ export class WorkingCopyDriver implements Driver {
   async activate(lease: LeaseView, call: Call): Promise<Activation> {
     const repositories = this.repositoriesOf(lease);
     const { host, hostLease } = this.hostOf(lease.resource);
-    const { access } = await host.activate(hostLease, call);
-    const staging = await this.makeStaging();
-    try {
-      const source = await this.sourceOf(lease.resource, call);
-      const checkedOut: Record<string, CheckedOut> = {};
-      for (const [name, repository] of Object.entries(repositories)) {
-        const directory = join(staging, name);
-        await mkdir(dirname(directory), { recursive: true, mode: 0o755 });
-        checkedOut[name] = await stage(repository, directory, this.mirrors, source);
-      }
-      await sendTree(staging, host.files(hostLease), call);
-      const { directory, artifacts } = access;
-      const contents = Object.fromEntries(Object.entries(repositories).map(([name, { uri }]) => [name, uri]));
-      return { access: { directory, artifacts, repositories: checkedOut }, contents };
-    } finally {
-      await rm(dirname(staging), { recursive: true, force: true });
-    }
+    const [{ access }, source] = await Promise.all([
+      host.activate(hostLease, call),
+      this.sourceOf(lease.resource, call),
+      this.sweep(),
+    ]);
+    const checkedOut =
+      (await this.trees.put(this.requestOf(lease.resource, call), repositories, source)) ??
+      (await this.stageAll(repositories, source, host.files(hostLease), call));
+    const { directory, artifacts } = access;
+    const contents = Object.fromEntries(Object.entries(repositories).map(([name, { uri }]) => [name, uri]));
+    return { access: { directory, artifacts, repositories: checkedOut }, contents };
   }
 
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
@@ -124,14 +130,16 @@ export class WorkingCopyDriver implements Driver {
     }
   }
 
+  /** The host lease is made anew; what it then holds is of the broker alone. */
   async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
     const { host, hostLease } = this.hostOf(resource);
     await host.cut(hostLease, call);
     // A shareable host may carry other leases, which cleaning all of it would end; and cutting ours left nothing of it.
-    if (host.shareable) {
-      return { checked: ['no process of the host lease', 'no directory of the host lease'] };
-    }
-    return host.clean(hostLease.resource, call);
+    const { checked } = host.shareable
+      ? { checked: ['no process of the host lease', 'no directory of the host lease'] }
+      : await host.clean(hostLease.resource, call);
+    const isPrepared = await this.prepare(resource, call);
+    return { checked: [...checked, ...(isPrepared ? ['a new checkout put in place'] : [])] };
   }
 
   cut(lease: LeaseView, call: Call): Promise<void> {
@@ -141,6 +149,7 @@ export class WorkingCopyDriver implements Driver {
 
   /** The host lease ends with the resource; the broker sees to it. */
   async destroy(resource: ResourceView, call: Call): Promise<void> {
+    this.trees.forget(resource.id);
     if (!resource.hostLease) return;
     const { host, hostLease } = this.hostOf(resource);
     await host.cut(hostLease, call);
@@ -190,16 +199,75 @@ export class WorkingCopyDriver implements Driver {
     };
   }
 
-  /** Beside the mirrors, because it shares their objects by links. */
+  /** What can't be put in place ahead is left to the lease that wants it, which is then told why. */
+  private async prepare(resource: ResourceView, call: Call): Promise<boolean> {
+    await this.sweep();
+    try {
+      return await this.trees.prepare(this.requestOf(resource, call));
+    } catch (fault) {
+      if (!(fault instanceof DriverError) || call.signal.aborted || LOST.includes(fault.code)) throw fault;
+      return false;
+    }
+  }
+
+  private requestOf(resource: ResourceView, call: Call): TreeRequest {
+    const { name, tier, spec } = resource.blueprint;
+    const { host, hostLease } = this.hostOf(resource);
+    return {
+      copy: resource.id,
+      scope: JSON.stringify([tier, name, spec.gitCredential ?? null]),
+      host: {
+        run: async (script, stdin) => {
+          const words = { argv: ['sh', '-c', script], cwd: null, env: {}, stdin };
+          const process = { id: `tree_${resource.id}`, timeoutSeconds: TAKE_SECONDS, ...words };
+          const exit = await host.execute(hostLease, process, () => undefined, call);
+          return exit.kind === 'exited' ? exit.exitCode : 1;
+        },
+        unpack: (tar) => host.files(hostLease).unpack(tar, call),
+      },
+    };
+  }
+
+  /** Makes each repository by itself, for this one lease. */
+  private async stageAll(
+    repositories: Record<string, RepositorySpec>,
+    source: GitSource,
+    files: Files,
+    call: Call,
+  ): Promise<Record<string, CheckedOut>> {
+    const staging = await this.makeStaging();
+    try {
+      const checkedOut: Record<string, CheckedOut> = {};
+      for (const [name, repository] of Object.entries(repositories)) {
+        const directory = join(staging, name);
+        await mkdir(dirname(directory), { recursive: true, mode: 0o755 });
+        checkedOut[name] = await stage(repository, directory, this.mirrors, source);
+      }
+      await sendTree(staging, files, call);
+      return checkedOut;
+    } finally {
+      await rm(dirname(staging), { recursive: true, force: true });
+    }
+  }
+
   private async makeStaging(): Promise<string> {
-    const root = join(this.options.cacheRoot, 'staging');
-    // What an earlier broker that was killed has left; before anything is staged by this one.
-    this.swept ??= rm(root, { recursive: true, force: true });
-    await this.swept;
-    await mkdir(root, { recursive: true, mode: 0o700 });
-    const directory = join(await mkdtemp(join(root, 'tree-')), 'tree');
+    await this.sweep();
+    const directory = join(await mkdtemp(join(this.staging, 'tree-')), 'tree');
     await mkdir(directory, { mode: 0o755 });
     return directory;
+  }
+
+  /** Beside the mirrors, because it shares their objects by links. */
+  private get staging(): string {
+    return join(this.options.cacheRoot, 'staging');
+  }
+
+  /** Removes what an earlier broker has left, before this one makes anything. */
+  private sweep(): Promise<void> {
+    this.swept ??= rm(this.staging, { recursive: true, force: true }).then(async () => {
+      await mkdir(this.staging, { recursive: true, mode: 0o700 });
+    });
+    return this.swept;
   }
 }
 
