@@ -104,7 +104,7 @@ export class Copies {
 
   /**
    * Everything in the lease's directories: names, types, modes, owners, times of files, links, hard links, contents.
-   * Not the times of directories, which tell when something was put in.
+   * Not the times of directories, which tell when something was put in, and of links, which some tars can't set.
    */
   async print(lease: LeaseView): Promise<string[]> {
     const where = this.type === 'docker-host' ? '/work /artifacts /home/berth /tmp /dev/shm' : '"$TMPDIR/.."';
@@ -115,7 +115,7 @@ export class Copies {
       const content = createHash('sha256')
         .update(await buffer(entry))
         .digest('hex');
-      const time = type === 'directory' ? '' : mtime?.getTime();
+      const time = type === 'directory' || type === 'symlink' ? '' : mtime?.getTime();
       lines.push([this.within(name), type, mode?.toString(8), time, linkname ?? '', uid, content].join(' '));
     }
     return lines.sort();
