@@ -210,6 +210,14 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
     await expect(activated({ repositories, strict: true })).rejects.toMatchObject({ code: 'invalid' });
   });
 
+  it('leaves large files to the git-lfs of the lease', async () => {
+    const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'a'.repeat(64)}\nsize 9\n`;
+    const files = { '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n', 'large.bin': pointer };
+    await server.commit('large', [{ branch: 'main', files }]);
+    const { lease } = await activated({ repositories: { src: { uri: server.uri('large', 'git') } } });
+    expect(await says(lease, 'cat large.bin; git status --porcelain')).toBe(pointer.trim());
+  });
+
   it('gives up after the time for cloning', async () => {
     const hurried = {
       ...resource,
