@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { allocate, type Decision } from '../domain/allocate.js';
 import { BrokerError } from '../domain/errors.js';
 import type { LeaseRow } from '../store/lease.store.js';
-import type { NewLease, Pool, Scope } from '../store/turn.js';
-import { TURN_SIZE, type TurnStore } from '../store/turn.store.js';
+import type { NewLease, Pool } from '../store/turn.js';
+import { TURN_SIZE, type TurnOptions, type TurnStore } from '../store/turn.store.js';
 import { TurnConflict } from '../store/turn-decisions.js';
 import type { Drivers } from './drivers.js';
 import { newId } from './ids.js';
@@ -35,12 +35,12 @@ interface Line {
   pool: Pool;
   requests: Request[];
   running: boolean;
-  /** For whom the next turn is to be taken, whoever asks. */
-  next: Scope;
-  /** For whom this one is. */
-  scope: Scope;
-  /** After how many of those that wait the next turn begins, where the last could not look at all of them. */
+  /** Something changed: take a turn, whoever asks. */
+  again: boolean;
+  /** After how many of those that want what is free the next turn begins, where the last could not look at all of them. */
   from: number | null;
+  /** After how many of those that wait the next piece of the review begins; null: none is under way. */
+  reviewed: number | null;
 }
 
 /**
@@ -75,23 +75,20 @@ export class Allocator {
 
   /** Something became free or ready in the pool: whoever waits for it may be served, and what is kept warm built. */
   poke(pool: Pool): void {
-    this.take(pool, 'freed');
+    const line = this.lineOf(pool);
+    line.again = true;
+    void this.run(line);
   }
 
   /** What may be used in the pool, or by whom, has changed: whoever waits may be served, or wait for something else. */
   review(pool: Pool): void {
-    this.take(pool, 'all');
+    this.lineOf(pool).reviewed = 0;
+    this.poke(pool);
   }
 
   /** Resolves when no turn is running or wanted. */
   async settled(): Promise<void> {
     while ([...this.lines.values()].some(({ running }) => running)) await setImmediate();
-  }
-
-  private take(pool: Pool, scope: Scope): void {
-    const line = this.lineOf(pool);
-    if (line.next !== 'all') line.next = scope;
-    void this.run(line);
   }
 
   private lineOf({ tier, type }: Pool): Line {
@@ -100,9 +97,9 @@ export class Allocator {
       pool: { tier, type },
       requests: [],
       running: false,
-      next: 'incoming',
-      scope: 'incoming',
+      again: false,
       from: null,
+      reviewed: null,
     };
     this.lines.set(key, line);
     return line;
@@ -113,16 +110,23 @@ export class Allocator {
     line.running = true;
     try {
       await setImmediate(); // what comes at the same time comes along
-      while (line.requests.length > 0 || line.next !== 'incoming' || line.from !== null) {
-        // While the queue is looked at piece by piece, who came in would pass an equal in a piece that is still to come.
-        const isWalk = line.from !== null || line.next === 'all';
-        const half = Math.ceil(line.requests.length / 2);
-        const requests = line.requests.splice(0, isWalk ? 0 : Math.min(Math.max(half, FEW), TURN_SIZE));
-        if (line.from === null) {
-          line.scope = line.next;
-          line.next = 'incoming';
+      while (line.requests.length > 0 || line.again || line.from !== null || line.reviewed !== null) {
+        if (line.from !== null) {
+          // Who came in would pass an equal that is still to be looked at.
+          line.from = await this.turn(line, [], { from: line.from, scope: 'freed' });
+        } else if (line.again || line.requests.length > 0) {
+          const half = Math.ceil(line.requests.length / 2);
+          const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
+          const scope = line.again ? 'freed' : 'incoming';
+          line.again = false;
+          line.from = await this.turn(line, requests, { from: null, scope });
         }
-        line.from = await this.turn(line, requests);
+        if (line.reviewed !== null) {
+          const from = line.reviewed;
+          line.reviewed = null;
+          const next = await this.turn(line, [], { from, scope: 'all' });
+          line.reviewed ??= next;
+        }
       }
     } finally {
       line.running = false;
@@ -130,13 +134,13 @@ export class Allocator {
   }
 
   /** Returns where the next one begins. */
-  private async turn({ pool, from, scope }: Line, requests: Request[]): Promise<number | null> {
+  private async turn({ pool }: Line, requests: Request[], options: TurnOptions): Promise<number | null> {
     const since = performance.now();
     const told = (leases?: number) =>
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const leases = requests.map(({ lease }) => lease);
-      const { decisions, added, due, next } = await this.decided(pool, leases, { from, scope });
+      const { decisions, added, due, next } = await this.decided(pool, leases, options);
       told(decisions.length);
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const written = new Map(added.map((lease) => [lease.id, lease]));
@@ -157,7 +161,7 @@ export class Allocator {
   private async decided(
     pool: Pool,
     leases: NewLease[],
-    options: { from: number | null; scope: Scope },
+    options: TurnOptions,
     tries = 1,
   ): ReturnType<TurnStore['take']> {
     try {

@@ -11,8 +11,6 @@ import { type Applied, applyDecisions } from './turn-decisions.js';
 
 /** Most leases that one turn looks at; the rest follow in the next. */
 export const TURN_SIZE = 500;
-/** Of those that wait, how many a turn looks at first where all are to be looked at. */
-export const FIRST_LOOK = 50;
 
 /**
  * One turn of one pool in one transaction. The advisory lock makes the turns of all replicas follow each other, so what
@@ -22,21 +20,27 @@ export const FIRST_LOOK = 50;
 export class TurnStore {
   constructor(private readonly db: Database) {}
 
-  /** `from`: after how many of those that wait it goes on where the one before did not look at all, else null. */
   take(
     pool: Pool,
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, scope }: { from: number | null; scope: Scope },
+    { from, scope }: TurnOptions,
   ): Promise<Applied & { next: number | null }> {
-    const most = from === null && scope === 'all' ? FIRST_LOOK : TURN_SIZE;
-    let piece: Piece = { from: from ?? 0, most, scope, whole: scope === 'all' || from !== null };
+    let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
       const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
       let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
-      let plan = decide(turn);
+      if (scope === 'all') {
+        const plan = decide(withNothing(turn));
+        const applied = await applyDecisions(transaction, turn, plan, activates);
+        return {
+          ...applied,
+          next: turn.inOrder.size < TURN_SIZE ? null : piece.from + leftOf(turn, plan.decisions),
+        };
+      }
+      let plan = planOf(turn, piece, decide);
       if (!isEnough(turn, plan, scope)) {
         // Who waits for room comes before who just came in.
         if (turn.passed) {
@@ -44,29 +48,37 @@ export class TurnStore {
           turn = await look(transaction, pool, incoming, piece);
         }
         turn = await withRoom(transaction, turn);
-        plan = decide(turn);
+        plan = planOf(turn, piece, decide);
       }
       if (!piece.whole && isTooFew(turn, plan)) {
         piece = { ...piece, scope: 'freed', whole: true };
         turn = await withRoom(transaction, await look(transaction, pool, incoming, piece));
-        plan = decide(turn);
+        plan = planOf(turn, piece, decide);
       }
       if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
         // What became free after the first look is there to be given, to whoever comes first, and must not pass for idle.
         if (!piece.whole) piece = { ...piece, scope: 'freed', whole: true };
         turn = withRoomOf(turn, await look(transaction, pool, incoming, piece));
-        plan = decide(turn);
+        plan = planOf(turn, piece, decide);
       }
       const applied = await applyDecisions(transaction, turn, plan, activates);
-      return { ...applied, next: scope === 'incoming' ? null : nextAfter(turn, plan.decisions, piece) };
+      return {
+        ...applied,
+        next: scope === 'incoming' && !piece.whole ? null : nextAfter(turn, plan.decisions, piece),
+      };
     });
   }
 }
 
-/** A part of the queue: at most so many leases after the first `from`. */
+export interface TurnOptions {
+  scope: Scope;
+  /** After how many of those that wait it goes on, where the one before did not look at all of them. */
+  from: number | null;
+}
+
+/** A part of the queue: at most `TURN_SIZE` leases after the first `from`. */
 interface Piece {
   from: number;
-  most: number;
   scope: Scope;
   /** Also more than there are places. */
   whole: boolean;
@@ -79,6 +91,16 @@ interface Look extends Turn {
   inOrder: ReadonlySet<string>;
   /** Some may wait for room and were not looked at. */
   passed: boolean;
+}
+
+/** Whoever came in comes after those that wait: also after those that follow in the next turn. */
+function planOf(turn: Look, { whole }: Piece, decide: (turn: Turn) => Plan): Plan {
+  const { inOrder, incoming, demand } = turn;
+  if (!whole || inOrder.size < TURN_SIZE || incoming.length === 0) return decide(turn);
+  const isNew = new Set(incoming.map(({ id }) => id));
+  const plan = decide({ ...turn, demand: demand.filter(({ id }) => !isNew.has(id)) });
+  const rest = decide({ ...withNothing(turn), demand: demand.filter(({ id }) => isNew.has(id)) });
+  return { ...plan, decisions: [...plan.decisions, ...rest.decisions] };
 }
 
 /**
@@ -113,25 +135,38 @@ function isTooFew({ inOrder, size }: Look, { decisions }: Plan): boolean {
  * piece while there is something to give that nobody so far could use, or while everyone gets something and there may be
  * more: a full pool costs one turn, however many wait.
  */
-function nextAfter(
-  { inOrder, size, snapshot }: Look,
-  decisions: Decision[],
-  { from, most, whole }: Piece,
-): number | null {
+function nextAfter(turn: Look, decisions: Decision[], { from, whole }: Piece): number | null {
+  const { inOrder, size, snapshot } = turn;
   if (size === 0 || inOrder.size < size) return null;
-  const isLeft = ({ kind }: Decision) => kind === 'wait' || kind === 'build' || kind === 'reclaim';
-  const left = decisions.filter((one) => isLeft(one) && one.leaseId !== null);
-  const leftInOrder = left.filter(({ leaseId }) => inOrder.has(leaseId as string)).length;
   // As many as there were places: all of these are taken, unless they are more than a turn can give.
-  if (!whole) return size === most ? leftInOrder : null;
+  if (!whole) return size === TURN_SIZE ? leftOf(turn, decisions) : null;
   const { available, blueprints, reclaimable } = snapshot;
   const free = new Set(available.map(({ id }) => id));
   const offered =
     reclaimable.filter(({ id }) => !free.has(id)).length +
     [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
   const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
-  if (offered <= taken && left.length > 0) return null;
-  return from + leftInOrder;
+  if (offered <= taken && decisions.some(isLeft)) return null;
+  // What was given has changed who may get something of the rest: it is looked at from the front again.
+  return taken > 0 ? 0 : from + leftOf(turn, decisions);
+}
+
+/** Whether it is a decision on a lease that waits on. */
+function isLeft({ kind, leaseId }: Decision): boolean {
+  return leaseId !== null && (kind === 'wait' || kind === 'build' || kind === 'reclaim');
+}
+
+/** How many of those that were looked at in their order are in the queue still. */
+function leftOf({ inOrder }: Look, decisions: Decision[]): number {
+  return decisions.filter((one) => isLeft(one) && inOrder.has(one.leaseId as string)).length;
+}
+
+/**
+ * As if nothing were to be had. Looking at a long queue takes several turns, and what becomes free between two of them is
+ * for whoever comes first, who may be in the one that is over.
+ */
+function withNothing(turn: Look): Look {
+  return { ...turn, snapshot: { ...turn.snapshot, available: [], reclaimable: [] } };
 }
 
 interface Waiting extends Queued {
@@ -182,13 +217,13 @@ async function look(
   db: Queryable,
   pool: Pool,
   requested: readonly NewLease[],
-  { from, most, scope, whole }: Piece,
+  { from, scope, whole }: Piece,
 ): Promise<Look> {
   const found = one(
     await db.rows<Found>(LOOK, [
       pool.tier,
       pool.type,
-      most,
+      TURN_SIZE,
       from,
       requested.map(({ object }) => object.kind),
       requested.map(({ object }) => object.name),

@@ -12,7 +12,8 @@ export interface Pool {
 /**
  * Whom a turn is for, beside those that came in. `incoming`: nobody, unless something that they want is there all the same,
  * since nothing has changed since the last turn of the pool; `freed`: whoever wants something of which some is to be had,
- * since some may have become free or ready; `all`: whoever waits, since what they may use, or whether, may have changed.
+ * since some may have become free or ready, or may be used by others now; `all`: whoever waits, to be told what for by
+ * now, and to be given nothing.
  */
 export type Scope = 'incoming' | 'freed' | 'all';
 

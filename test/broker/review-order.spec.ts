@@ -5,7 +5,7 @@ import { Drivers } from '../../src/broker/drivers.js';
 import { Signals } from '../../src/broker/signals.js';
 import { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { Database } from '../../src/store/database.js';
-import { FIRST_LOOK, TurnStore } from '../../src/store/turn.store.js';
+import { TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;
@@ -24,7 +24,7 @@ beforeAll(async () => {
     `INSERT INTO authorizations (id, object_kind, object_name, blueprint, state, requested_by, decided_by, decided_at)
      SELECT 'auth_' || name, 'consumer', 'step', name, 'authorized', 'test', 'test', now() FROM unnest('{box,other}'::text[]) name`,
     `INSERT INTO resources (id, type, blueprint, tier, state, slot) VALUES ('res_1', 'host', 'box', 'low', 'active', 0)`,
-    `${waits('lease_other_', 'other')} FROM generate_series(1, ${FIRST_LOOK}) n`,
+    `${waits('lease_other_', 'other')} FROM generate_series(1, ${TURN_SIZE}) n`,
     `${waits('lease_box_', 'box')} FROM generate_series(1, 1) n`,
   ])
     await db.rows({ text });

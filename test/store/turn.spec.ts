@@ -192,7 +192,7 @@ describe('a turn after something became free', () => {
         throw undone;
       },
       () => false,
-      { from: 0, scope: 'all' },
+      { from: 0, scope: 'freed' },
     );
     await expect(look).rejects.toBe(undone);
     const { looked, served } = await turn('freed');
@@ -266,4 +266,13 @@ it('A turn for all looks at those for whom nothing is to be had as well.', async
   await sql(`UPDATE authorizations SET state = 'requested'`);
   expect((await turn('all')).looked).toEqual(['step_1', 'step_2']);
   expect(await sql(`SELECT DISTINCT waiting FROM leases`)).toEqual([{ waiting: 'awaiting-authorization' }]);
+});
+
+it('A turn for all gives nothing, since those before the piece that it looks at come first.', async () => {
+  await blueprint('box', { resources: 2 });
+  await consumer('step', 'box');
+  await resources('box', 1);
+  await waiting('step', 2);
+  expect((await turn('all')).decisions.map(({ kind }) => kind)).toEqual(['wait', 'wait']);
+  expect((await turn('freed')).served).toEqual(['step_1']);
 });
