@@ -46,7 +46,7 @@ async function measure(): Promise<void> {
   try {
     const large = await history(server, 'large', LARGE);
     const small = await history(server, 'small', SMALL);
-    const bare = await bareCycles(server.uri('large', 'file'), large, directory);
+    const bare = await bareCheckout(server.uri('large', 'file'), directory);
     const ssh = await onSsh(server, directory);
     try {
       await compare('SSH', ssh, server.uri('large', 'git'), large, bare);
@@ -93,14 +93,16 @@ interface Copy {
 interface Cycles {
   activate: number[];
   clean: number[];
+  /** The bare commands, each after one of ours, so that a disturbance of the machine meets both. */
+  reset: number[];
 }
 
-async function cycles(copy: Copy, uri: string, branches: string[]): Promise<Cycles> {
+async function cycles(copy: Copy, uri: string, branches: string[], bare?: Bare): Promise<Cycles> {
   const { driver, resource } = copy;
-  const times: Cycles = { activate: [], clean: [] };
+  const times: Cycles = { activate: [], clean: [], reset: [] };
   // The first two find everything cold.
   for (let cycle = -2; cycle < CYCLES; cycle += 1) {
-    const branch = branches[Math.abs(cycle) % branches.length];
+    const branch = branches[Math.abs(cycle) % branches.length] as string;
     const lease: LeaseView = {
       id: `lease_${uri.length}_${cycle + 2}`,
       fence: 1,
@@ -118,6 +120,7 @@ async function cycles(copy: Copy, uri: string, branches: string[]): Promise<Cycl
     if (cycle < 0) continue;
     times.activate.push(active - began);
     times.clean.push(performance.now() - given);
+    if (bare) times.reset.push(await bare(branch));
   }
   return times;
 }
@@ -130,22 +133,23 @@ async function scribble(driver: Driver, lease: LeaseView): Promise<void> {
     throw new Error(`The lease's work: ${JSON.stringify(exit)}`);
 }
 
-/** What a person would do in the used checkout, beside a mirror on the same disk. */
-async function bareCycles(uri: string, branches: string[], directory: string): Promise<number[]> {
+/** What a person would do in a used checkout beside a mirror on the same disk. @returns how long it took, in milliseconds */
+type Bare = (branch: string) => Promise<number>;
+
+async function bareCheckout(uri: string, directory: string): Promise<Bare> {
   const checkout = join(directory, 'bare');
-  const sh = (script: string) => run('sh', ['-c', script], { cwd: directory, env: BARE });
-  await sh(`git clone --quiet ${uri} ${checkout}`);
-  const times: number[] = [];
-  for (let cycle = 0; cycle < CYCLES; cycle += 1) {
-    const branch = branches[cycle % branches.length];
-    await sh(`cd ${checkout} && ${SCRIBBLE}`);
+  await sh(`git clone --quiet ${uri} ${checkout}`, directory);
+  return async (branch) => {
+    await sh(SCRIBBLE, checkout);
     const began = performance.now();
-    await sh(
-      `cd ${checkout} && git fetch --quiet && git reset --quiet --hard origin/${branch} && git clean -qffdx`,
-    );
-    times.push(performance.now() - began);
-  }
-  return times;
+    const script = `git fetch --quiet && git reset --quiet --hard origin/${branch} && git clean -qffdx`;
+    await sh(script, checkout);
+    return performance.now() - began;
+  };
+}
+
+async function sh(script: string, cwd: string): Promise<void> {
+  await run('sh', ['-c', script], { cwd, env: BARE });
 }
 
 async function compare(
@@ -153,16 +157,16 @@ async function compare(
   copy: Copy,
   uri: string,
   branches: string[],
-  bare: number[],
+  bare: Bare,
 ): Promise<void> {
-  const same = await cycles(copy, uri, branches.slice(-1));
-  const next = await cycles(copy, uri, branches);
-  const reference = percentile(bare, 50);
-  for (const [what, { activate }] of [
+  const same = await cycles(copy, uri, branches.slice(-1), bare);
+  const next = await cycles(copy, uri, branches, bare);
+  for (const [what, { activate, reset }] of [
     ['the same branch', same],
     [`a branch that differs in ${CHANGED} files`, next],
   ] as const) {
     const ours = percentile(activate, 50);
+    const reference = percentile(reset, 50);
     report({
       bench: 'working-copy',
       case: `${host}, ${LARGE} files recycled to ${what}, against a bare fetch, reset and clean`,
@@ -178,7 +182,7 @@ async function compare(
     bench: 'working-copy',
     case: `${host}, ${LARGE} files cleaned ahead of the next lease, against a bare fetch, reset and clean`,
     ours: percentile(same.clean, 50),
-    reference,
+    reference: percentile(same.reset, 50),
     unit: 'ms to clean, p50',
     goal: null,
     met: null,
