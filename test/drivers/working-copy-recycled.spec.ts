@@ -59,6 +59,7 @@ describe('a recycled copy', () => {
     ['moves a directory', 'git mv dir moved'],
     ['has a name with a newline, a quote and a space', `echo odd > "$(printf 'a\\n'"'"' b')"`],
     ['has a name that begins with a dash', 'echo odd > ./-rf; echo odd > "./--checkpoint-action=exec=false"'],
+    ['has a submodule', 'mkdir mod; git update-index --add --cacheinfo "160000,$(git rev-parse HEAD),mod"'],
     ['changes nothing', 'git commit -q --allow-empty -m nothing'],
     [
       'has a tag and a branch more',

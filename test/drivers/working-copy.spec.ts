@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -216,6 +216,22 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
     await server.commit('large', [{ branch: 'main', files }]);
     const { lease } = await activated({ repositories: { src: { uri: server.uri('large', 'git') } } });
     expect(await says(lease, 'cat large.bin; git status --porcelain')).toBe(pointer.trim());
+  });
+
+  it("says that the broker's disk does not take the repository, which may pass", async () => {
+    const cacheRoot = await mkdtemp(join(directory, 'broken-'));
+    await writeFile(join(cacheRoot, 'mirrors'), 'not a directory');
+    const broken = new WorkingCopyDriver({
+      ...options(),
+      hostDriver: () => host,
+      cacheRoot,
+      allowLocalRepositories: false,
+    });
+    const lease = leaseFor({ repositories: { src: { uri: one() } } });
+    await expect(broken.activate(lease, unhurried())).rejects.toMatchObject({
+      code: 'failed',
+      temporary: true,
+    });
   });
 
   it('gives up after the time for cloning', async () => {
