@@ -2,17 +2,22 @@ import { once } from 'node:events';
 import { posix } from 'node:path';
 import type { Exit } from '../../domain/command.js';
 import { type Call, DriverError, type OnOutput, type ProcessSpec } from '../driver.js';
-import type { Container, Execution } from './container.js';
+import type { Container } from './container.js';
 import { ARTIFACTS, HOME, WORK } from './container-options.js';
+import type { Execution } from './execution.js';
 import { memoryKills, TELL_MEMORY_KILLS } from './memory.js';
 import { Preamble } from './preamble.js';
 import { type Ended, endCommand } from './processes.js';
+import { Silence } from './silence.js';
 
 /** Time for the engine to do and to tell what follows a command's end, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
 /** Time after which a command that is being ended is given up, in milliseconds: longer than all ways of ending it take. */
 const GIVE_UP_MS = 45_000;
+
+/** Longest pause in the output of a command of which every process is dead, in milliseconds. */
+const LAST_WORDS_MS = 1_000;
 
 /** Exit code of a process ended by SIGKILL. */
 const KILLED = 137;
@@ -54,9 +59,12 @@ export async function runCommand(
   const preamble = new Preamble();
   const limit = AbortSignal.timeout(process.timeoutSeconds * 1000);
   const stop = AbortSignal.any([call.signal, limit]);
+  // Once every process is dead, what would tell of the end of the output may be dead too.
+  const silence = new Silence(LAST_WORDS_MS, () => execution.stream.destroy());
   let ending: Promise<Ended | undefined> | undefined;
   const end = () => {
     ending = endStarted(container, process.id, preamble);
+    void ending.then(() => silence.begin());
     setTimeout(() => execution.stream.destroy(), GIVE_UP_MS).unref();
   };
   stop.addEventListener('abort', end, { once: true });
@@ -65,11 +73,12 @@ export async function runCommand(
   try {
     for await (const { stream, chunk } of execution.output) {
       const rest = stream === 'stderr' ? preamble.strip(chunk) : chunk;
-      if (rest.length > 0) await onOutput(stream, rest);
+      if (rest.length > 0) await silence.during(() => onOutput(stream, rest));
     }
   } catch {
     // A process that leaves stdin unread breaks the connection when it ends: what happened, its status tells.
   }
+  silence.end();
   stop.removeEventListener('abort', end);
   if (ending) {
     const ended = await ending;

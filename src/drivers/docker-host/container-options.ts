@@ -1,6 +1,7 @@
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import { DriverError, type ResourceView } from '../driver.js';
 import type { DockerHostSpec } from './docker-host.spec-schema.js';
+import { IDLE } from './idle.js';
 import { parseSize } from './size.js';
 
 export const WORK = '/work';
@@ -12,13 +13,6 @@ export const LABEL = {
   resource: 'berth.resource',
   blueprint: 'berth.blueprint',
 } as const;
-
-/**
- * What runs while no command does. It starts no process of its own, and on SIGUSR1 it kills every process but itself
- * and init in one call of the kernel, which works where a fork bomb lets nothing new start. The engine holds its
- * stdin open, so that `read` waits; `sleep` would be one more process, and gone after the first such kill.
- */
-const IDLE = 'trap "exit 0" TERM; trap "kill -KILL -1" USR1; while :; do read -r _; done';
 
 /** Soft and hard limit of open files of a process. */
 const OPEN_FILES = 16_384;

@@ -3,7 +3,9 @@ import type Dockerode from 'dockerode';
 import { type Call, DriverError, type DriverFaultCode } from '../driver.js';
 import type { Faults } from './docker-errors.js';
 import type { Engine } from './engine.js';
-import { type Frame, frames } from './frames.js';
+import type { Answer, ExecSpec, Execution } from './execution.js';
+import { frames } from './frames.js';
+import { startInLane } from './lane.js';
 
 /** Time for the engine to say whether a container runs, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -14,33 +16,13 @@ const SETTLED: readonly DriverFaultCode[] = ['resource-lost', 'unreachable', 'ti
 /** Time for the engine to start a process, in milliseconds; it takes some 70. */
 const START_MS = 30_000;
 
-export interface ExecSpec {
-  argv: string[];
-  env?: Record<string, string>;
-  /** Whether anything will be written to its stdin. */
-  hasStdin?: boolean;
-}
-
-/** A process under way in a container. */
-export interface Execution {
-  /** Its stdin, where `hasStdin` was said; destroying it gives up the connection, not the process. */
-  stream: Duplex;
-  /** Everything that it writes, until it or the connection ends. */
-  output: AsyncGenerator<Frame>;
-  status(call: Call): Promise<{ running: boolean; exitCode: number | null }>;
-}
-
-export interface Answer {
-  exitCode: number | null;
-  stdout: Buffer;
-  stderr: Buffer;
-}
-
-/** One container of an engine. `start` is the only way to a process in it: the seam for one faster than the engine's. */
+/** One container of an engine. */
 export class Container {
   constructor(
     readonly engine: Engine,
     readonly name: string,
+    /** Whether its idle process keeps a lane, see `idle.ts`. */
+    private readonly hasLane = false,
   ) {}
 
   /** One request about this container, as `Engine.ask`. */
@@ -80,8 +62,10 @@ export class Container {
     }
   }
 
-  /** Whether the container ends within so many milliseconds. */
+  /** Whether the container has ended, or does within so many milliseconds. */
   async ends(withinMs: number): Promise<boolean> {
+    if (await this.loss()) return true;
+    if (withinMs === 0) return false;
     const call = { signal: AbortSignal.timeout(withinMs) };
     return this.ask(call, (it, abortSignal) => it.wait({ condition: 'not-running', abortSignal })).then(
       () => true,
@@ -89,8 +73,25 @@ export class Container {
     );
   }
 
-  /** Starts a process as the container's user. */
-  async start({ argv, env = {}, hasStdin = false }: ExecSpec, call: Call): Promise<Execution> {
+  /** Starts a process as the container's user: through the lane where that can take it, else by the engine. */
+  async start(spec: ExecSpec, call: Call): Promise<Execution> {
+    return (this.hasLane && (await startInLane(this, spec, call))) || this.startByEngine(spec, call);
+  }
+
+  /** A connection to the streams of the container's own process. */
+  async attach(call: Call): Promise<Duplex> {
+    const stream = await this.ask(call, (it) =>
+      it.attach({ hijack: true, stream: true, stdin: true, stdout: true, stderr: true }),
+    );
+    // Whoever reads learns of it.
+    stream.on('error', () => undefined);
+    return stream as Duplex;
+  }
+
+  private async startByEngine(
+    { argv, env = {}, hasStdin = false }: ExecSpec,
+    call: Call,
+  ): Promise<Execution> {
     const exec = await this.ask(call, (container, abortSignal) =>
       container.exec({
         Cmd: argv,
@@ -120,7 +121,15 @@ export class Container {
 
   /** Runs a process of the driver's own to its end, and gathers what it writes: small things only. */
   async answer(spec: ExecSpec, call: Call): Promise<Answer> {
-    const { stream, output, status } = await this.start(spec, call);
+    return this.gather(await this.start(spec, call), call);
+  }
+
+  /** The same, never through the lane. */
+  async answerByEngine(spec: ExecSpec, call: Call): Promise<Answer> {
+    return this.gather(await this.startByEngine(spec, call), call);
+  }
+
+  private async gather({ stream, output, status }: Execution, call: Call): Promise<Answer> {
     const giveUp = () => stream.destroy();
     call.signal.addEventListener('abort', giveUp);
     try {

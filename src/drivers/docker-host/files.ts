@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { onlyFile, onlyFiles } from '../archive.js';
 import { type Call, DriverError, type Files } from '../driver.js';
-import type { Container, ExecSpec } from './container.js';
+import type { Container } from './container.js';
 import { ARTIFACTS, WORK } from './container-options.js';
+import type { ExecSpec } from './execution.js';
 import { NOT_SO, receive, send } from './transfer.js';
 
 /**

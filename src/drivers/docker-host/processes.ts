@@ -1,15 +1,19 @@
 import { type Call, DriverError } from '../driver.js';
 import type { Container } from './container.js';
+import { FIND_IDLE } from './idle.js';
 
 /** Time that each way of ending processes has to show that it did, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
-/** Init and the idle process. */
-export const RESIDENTS = 2;
+/** Init, the idle shell and its lane. */
+export const RESIDENTS = 3;
+
+/** Of these, init and the idle shell outlive the end of everything else. */
+const SURVIVORS = 2;
 
 /**
- * Reads every process once without starting any, into `all` as id:parent:session. Left out are what has ended, init
- * and the idle process (session 1), and this script (session `$$`).
+ * Reads every process once without starting any, into `all` as id:parent:session. Left out are what has ended, init,
+ * the idle shell, and this script (session `$$`; 0 is the runtime on its way into it).
  */
 const LOOK = `
     all=
@@ -17,7 +21,8 @@ const LOOK = `
       read -r line 2> /dev/null < $process/stat || continue
       set -- \${line##*) }
       case $1 in Z | X) continue ;; esac
-      case $4 in 0 | 1 | $$) ;; *) all="$all\${process#/proc/}:$2:$4 " ;; esac
+      case $4 in 0 | $$) continue ;; esac
+      case $process in /proc/1 | /proc/$idle) ;; *) all="$all\${process#/proc/}:$2:$4 " ;; esac
     done`;
 
 /** Rounds of looking and killing, while processes end or new ones appear. */
@@ -27,7 +32,7 @@ const ROUNDS = 200;
  * Ends the processes whose environment has the mark `$0`, their descendants and their sessions, in case one of them
  * cleared its environment. Exit 0 says that a last look found none.
  */
-const END_COMMAND = `
+const END_COMMAND = `${FIND_IDLE}
   round=0
   while [ $round -lt ${ROUNDS} ]; do
     round=$((round + 1)) doomed=' '
@@ -54,14 +59,27 @@ const END_COMMAND = `
   done
   exit 1`;
 
-/** Ends every process; exit 0 as above. */
-const END_ALL = `
+/**
+ * Ends every process; exit 0 as above. Last the lane, which what ran here could have made its own, and before it the
+ * supervisors, which have yet to say how their commands ended: these end by themselves, if they are let.
+ */
+const END_ALL = `${FIND_IDLE}
   round=0
   while [ $round -lt ${ROUNDS} ]; do
-    round=$((round + 1)) doomed=
+    round=$((round + 1)) doomed= spared=
     ${LOOK}
-    for process in $all; do doomed="$doomed\${process%%:*} "; done
-    [ -z "$doomed" ] && exit 0
+    for process in $all; do
+      case $process in
+        *:1) spared="$spared\${process%%:*} " ;;
+        *) doomed="$doomed\${process%%:*} " ;;
+      esac
+    done
+    if [ -z "$doomed" ]; then
+      set -- $spared
+      [ $# = 0 ] && exit 0
+      [ $# -gt 1 ] && [ $round -lt ${ROUNDS / 2} ] && continue
+      doomed=$spared
+    fi
     kill -KILL $doomed 2> /dev/null
   done
   exit 1`;
@@ -86,7 +104,7 @@ export function endLease(container: Container): Promise<Ended> {
 async function end(container: Container, script: string, mark: string): Promise<Ended> {
   const call = () => ({ signal: AbortSignal.timeout(PATIENCE_MS) });
   const looked = await container
-    .answer({ argv: ['sh', '-c', script, mark] }, call())
+    .answerByEngine({ argv: ['sh', '-c', script, mark] }, call())
     .catch(undefinedIfRefused);
   if (looked?.exitCode === 0) return 'alone';
   if (await endAll(container, call()).catch(undefinedIfRefused)) return 'with-every-process';
@@ -101,11 +119,11 @@ function undefinedIfRefused(fault: unknown): undefined {
 
 async function endAll(container: Container, call: Call): Promise<true> {
   await container.ask(call, (it, abortSignal) => it.kill({ signal: 'SIGUSR1', abortSignal }));
-  while ((await countProcesses(container, call)) > RESIDENTS);
+  while ((await countProcesses(container, call)) > SURVIVORS);
   return true;
 }
 
-/** Processes as the engine's machine sees them, init and the idle one included. */
+/** Processes as the engine's machine sees them, the residents included. */
 export async function countProcesses(container: Container, call: Call): Promise<number> {
   const { Processes } = await container.ask(
     call,

@@ -1,7 +1,8 @@
 import { type Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Call, DriverError } from '../driver.js';
-import type { Container, ExecSpec, Execution } from './container.js';
+import type { Container } from './container.js';
+import type { ExecSpec, Execution } from './execution.js';
 
 /** Exit of a transfer's script for a path that is not there, or not what it should be. */
 export const NOT_SO = 44;
