@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
+import { pack } from 'tar-stream';
 import { makeDemoImage } from '../../src/demo/image.js';
 import type { CredentialSource } from '../../src/drivers/credentials.js';
 import { DriverError } from '../../src/drivers/driver.js';
@@ -39,3 +43,24 @@ export const NO_CREDENTIALS: CredentialSource = {
     throw new DriverError('not-found', `There is no credential ${name}.`);
   },
 };
+
+/** The same image with another `sh`, one that this machine has: dash or bash. */
+export async function testImageWith(address: string, shell: string): Promise<string> {
+  const docker = client(address);
+  const [base, program] = await Promise.all([testImage(address), realpath(`/usr/bin/${shell}`)]);
+  const archive = pack();
+  const add = async (name: string, path: string) =>
+    archive.entry({ name, mode: 0o755 }, await readFile(path));
+  await add('bin/sh', program);
+  const { stdout } = await promisify(execFile)('ldd', [program]);
+  for (const [path] of stdout.matchAll(/\/\S+/g)) await add(path.slice(1), path);
+  archive.finalize();
+  const container = await docker.createContainer({ Image: base, Cmd: ['true'] });
+  try {
+    await container.putArchive(Readable.from(archive), { path: '/' });
+    const { Id } = await container.commit({ repo: 'berth-test', tag: shell });
+    return Id;
+  } finally {
+    await container.remove();
+  }
+}
