@@ -1,5 +1,11 @@
 import type { Logger } from 'pino';
-import { type Command, DEFAULT_COMMAND_SECONDS, type Exit, type OutputStream } from '../domain/command.js';
+import {
+  type Command,
+  DEFAULT_COMMAND_SECONDS,
+  type Exit,
+  OUTPUT_KEPT_BYTES,
+  type OutputStream,
+} from '../domain/command.js';
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import { DriverError, type ResourceView } from '../drivers/driver.js';
@@ -42,7 +48,7 @@ const OUTPUT_PAGE = 64;
 
 /** Runs commands on leases, each recorded before it starts and completed after. */
 export class CommandService {
-  private readonly running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  private readonly running = new Map<string, Running>();
   private heartbeat: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: CommandServiceParts) {}
@@ -109,7 +115,10 @@ export class CommandService {
     return this.get(leaseId, id, by, { waitSeconds: 10 });
   }
 
-  /** The output so far, and with `follow` all that comes until the command has ended. */
+  /**
+   * The output so far, and with `follow` all that comes until the command has ended: where it runs in this process also
+   * what is not kept.
+   */
   async *output(
     leaseId: string,
     id: string,
@@ -118,7 +127,16 @@ export class CommandService {
   ): AsyncIterable<OutputChunk> {
     await leaseFor(this.parts.leases, leaseId, by, 'read');
     const { commands, signals } = this.parts;
+    // From the beginning: while the head is read from the database, what comes after it waits.
+    let live = follow ? this.running.get(id)?.output.follow(after, signal) : undefined;
     for (let last = after; ; ) {
+      if (live && last >= OUTPUT_KEPT_BYTES) {
+        for await (const chunk of live) {
+          yield chunk;
+          last = chunk.seq;
+        }
+        live = undefined;
+      }
       const look = async () => ({
         command: await this.record(leaseId, id),
         chunks: await commands.output(id, last, OUTPUT_PAGE),
@@ -148,7 +166,10 @@ export class CommandService {
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const done = this.execute(lease, command, abort.signal)
+    const output = new OutputRecord(this.parts.commands, command.id, () =>
+      signals.send(`output ${command.id}`),
+    );
+    const done = this.execute(lease, command, output, abort.signal)
       .catch((error: unknown) =>
         log.error(
           { err: error, command: command.id, lease: lease.id },
@@ -160,12 +181,16 @@ export class CommandService {
         this.running.delete(command.id);
         signals.send('events', command.id, `output ${command.id}`);
       });
-    this.running.set(command.id, { abort, done });
+    this.running.set(command.id, { abort, done, output });
   }
 
-  private async execute(lease: LeaseRow, command: ProcessRequest, signal: AbortSignal): Promise<void> {
-    const { commands, leases, views, losses, signals } = this.parts;
-    const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
+  private async execute(
+    lease: LeaseRow,
+    command: ProcessRequest,
+    output: OutputRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { commands, leases, views, losses } = this.parts;
     let exit: Exit;
     let resource: ResourceView | undefined;
     try {
@@ -200,6 +225,12 @@ export class CommandService {
 }
 
 type ProcessRequest = Parameters<CommandStore['add']>[0];
+
+interface Running {
+  abort: AbortController;
+  done: Promise<void>;
+  output: OutputRecord;
+}
 
 function hasEnded({ state }: Command): boolean {
   return state !== 'queued' && state !== 'running';

@@ -131,7 +131,7 @@ export interface paths {
         };
         /**
          * Read the output of a command
-         * @description As text: what there is now, stdout and stderr as they came. As `text/event-stream`: live, in events `stdout` and `stderr` with an `OutputPiece` as data and its `seq` as id, and at last an event `end` with the command.
+         * @description As text: what there is now, stdout and stderr as they came; with `follow=true` live, to the end. As `text/event-stream`: live, in events `stdout` and `stderr` with an `OutputPiece` as data and its `seq` as id, and at last an event `end` with the command. Who follows at the broker that runs the command gets all of the output, also what is not kept, and holds the command back, for 10 s at most, by not reading.
          */
         get: operations["Commands.output"];
         put?: never;
@@ -2226,6 +2226,8 @@ export interface operations {
                 stream?: "stdout" | "stderr";
                 /** @description What comes after the piece of this `seq`. */
                 after?: number;
+                /** @description As text: go on, live, until the command has ended. An event stream always does. */
+                follow?: "true" | "false";
             };
             header?: {
                 /** @description Id of the last event seen; the stream goes on after it. */

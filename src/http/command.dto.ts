@@ -45,6 +45,13 @@ export class OutputQuery {
   @Optional()
   @WholeText(0, Number.MAX_SAFE_INTEGER, 'What comes after the piece of this `seq`.')
   after?: number;
+
+  @Optional()
+  @Choice(
+    ['true', 'false'],
+    'As text: go on, live, until the command has ended. An event stream always does.',
+  )
+  follow?: 'true' | 'false';
 }
 
 /** One process run on a leased resource. */

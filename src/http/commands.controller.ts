@@ -107,8 +107,10 @@ export class CommandsController {
   @Describe({
     summary: 'Read the output of a command',
     description:
-      'As text: what there is now, stdout and stderr as they came. As `text/event-stream`: live, in events `stdout` ' +
-      'and `stderr` with an `OutputPiece` as data and its `seq` as id, and at last an event `end` with the command.',
+      'As text: what there is now, stdout and stderr as they came; with `follow=true` live, to the end. As ' +
+      '`text/event-stream`: live, in events `stdout` and `stderr` with an `OutputPiece` as data and its `seq` as id, and ' +
+      'at last an event `end` with the command. Who follows at the broker that runs the command gets all of the output, ' +
+      'also what is not kept, and holds the command back, for 10 s at most, by not reading.',
     answers: { 200: { 'text/plain': 'text', 'text/event-stream': OutputPiece } },
     faults: ['not-found'],
     query: OutputQuery,
@@ -117,18 +119,19 @@ export class CommandsController {
   async output(
     @Id('lease') leaseId: string,
     @Id('cmd', 'commandId') id: string,
-    @Query() { stream, after }: OutputQuery,
+    @Query() { stream, after, follow: asked }: OutputQuery,
     @Headers() headers: Record<string, string | undefined>,
     @By() by: Principal,
     @Gone() signal: AbortSignal,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     await this.commands.get(leaseId, id, by); // what is not there is told by the status, before anything is sent
-    const follow = wantsEventStream(headers.accept);
+    const asEvents = wantsEventStream(headers.accept);
+    const follow = asEvents || asked === 'true';
     const from = Number(headers['last-event-id'] ?? after);
     const options = { after: Number.isSafeInteger(from) ? from : undefined, follow, signal };
     const pieces = this.commands.output(leaseId, id, by, options);
-    if (follow) {
+    if (asEvents) {
       const ended = () => this.commands.get(leaseId, id, by).then(toCommand);
       await reply.type(EVENT_STREAM).send(eventStream(liveOutput(pieces, stream, ended), signal));
     } else {
