@@ -21,6 +21,13 @@ export interface Server {
   cpuMs(): number;
 }
 
+const leftovers: (() => Promise<unknown>)[] = [];
+
+/** Has something done when the bench is over, however it ends: after its servers, of which it may be what they made. */
+export function afterBench(clear: () => Promise<unknown>): void {
+  leftovers.push(clear);
+}
+
 /** Runs one bench on a fresh PostgreSQL, and leaves nothing behind: not when it fails, hangs or is interrupted. */
 export async function runBench(
   name: string,
@@ -34,6 +41,7 @@ export async function runBench(
   const end = async (code: number) => {
     process.on('uncaughtException', () => undefined); // connections still open fail now, each in its own way
     endServed();
+    await Promise.allSettled(leftovers.map((clear) => clear()));
     await postgres.stop();
     await rm(dataDir, { recursive: true, force: true });
     process.exit(code);
