@@ -58,10 +58,7 @@ describe('access of trusted git', () => {
 
   it('gives nothing where nothing fits', async () => {
     expect(await access('https://git.example.org/a', KEY)).toEqual({ config: [], env: {} });
-    expect(await access('git://git.example.org/a', PASSWORD)).toEqual({
-      config: ['protocol.version=0'],
-      env: {},
-    });
+    expect(await access('git://git.example.org/a', PASSWORD)).toEqual({ config: [], env: {} });
     expect((await access('git@host:a', null)).env.GIT_SSH_COMMAND).toContain('IdentityFile=none');
   });
 });

@@ -23,8 +23,7 @@ export async function withAccess<T>(
   use: (access: GitAccess) => Promise<T>,
 ): Promise<T> {
   if (/^https?:/.test(uri)) return use(credential?.kind === 'basic' ? passwordAccess(uri, credential) : NONE);
-  if (/^git:/.test(uri)) return use(GIT_DAEMON);
-  if (/^file:|^\//.test(uri)) return use(NONE);
+  if (/^(git|file):|^\//.test(uri)) return use(NONE);
   if (credential?.kind !== 'ssh-key') return use(sshAccess(knownHosts, 'none'));
   const directory = await mkdtemp(join(tmpdir(), 'berth-key-'));
   try {
@@ -37,12 +36,6 @@ export async function withAccess<T>(
 }
 
 const NONE: GitAccess = { config: [], env: {} };
-
-/**
- * The older protocol, in which the server speaks once: in version 2 the client's second small write waits for the
- * acknowledgement of its first, 40 ms in each fetch. Worth a list of all refs, which version 2 would cut short.
- */
-const GIT_DAEMON: GitAccess = { config: ['protocol.version=0'], env: {} };
 
 function sshAccess(knownHosts: string, key: string): GitAccess {
   const options = [
