@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { onlyFile, onlyFiles } from '../archive.js';
+import { onlyFiles } from '../archive.js';
 import { type Call, DriverError, type Files } from '../driver.js';
 import type { Container } from './container.js';
 import { ARTIFACTS, WORK } from './container-options.js';
@@ -14,10 +14,15 @@ import { NOT_SO, receive, send } from './transfer.js';
 const ENTER = `enter() { cd -P "$1" 2> /dev/null && [ "$(pwd -P && echo .)" = "$1
 ." ] || exit ${NOT_SO}; }`;
 
-/** `$1` is the directory and `$2` the name in it: tar follows no link there. */
+/**
+ * `$1` is the directory and `$2` the name in it: written out after one byte that says it is there. What was opened is
+ * asked of the kernel, since the name can become a link at the last moment, and not every tool refuses to follow one.
+ */
 const READ = `${ENTER}
   enter "$1" && [ -f "./$2" ] && [ ! -L "./$2" ] && [ -r "./$2" ] || exit ${NOT_SO}
-  exec tar -cf - "./$2"`;
+  exec 3< "./$2" && [ -f /proc/$$/fd/3 ] && [ "$(readlink /proc/$$/fd/3 && echo .)" = "$1/$2
+." ] || exit ${NOT_SO}
+  printf . && exec cat <&3`;
 
 /** `$1` is a temporary name, the rest are the directories on the way, made as needed. */
 const RECEIVE = `${ENTER}
@@ -65,10 +70,16 @@ export class ContainerFiles implements Files {
   }
 
   private async open(path: string, call: Call): Promise<Readable> {
-    const [directory, name] = placeOf(path);
-    const file = await onlyFile(receive(this.container, this.script(READ, directory, name), call));
-    if (!file) throw new DriverError('not-found', `There is no regular file ${path}.`);
-    return file;
+    const content = receive(this.container, this.script(READ, ...placeOf(path)), call);
+    const { value: first, done } = await content.next();
+    if (done) throw new DriverError('failed', 'The container gave nothing of the file.');
+    return Readable.from(
+      (async function* () {
+        if (first.length > 1) yield first.subarray(1);
+        yield* content;
+      })(),
+      { objectMode: false },
+    );
   }
 
   write(path: string, content: Readable, call: Call): Promise<void> {

@@ -48,15 +48,21 @@ export async function send(
   const fed = pipeline(content, stdin, { signal: call.signal }).then(
     () => undefined,
     (fault: unknown) => {
-      stream.destroy();
+      // To its end, so that whoever takes away what came sees all of it.
+      stream.end();
       return { fault };
     },
   );
+  const giveUp = () => stream.destroy();
+  call.signal.addEventListener('abort', giveUp);
+  if (call.signal.aborted) giveUp();
   let complaint = '';
   try {
     for await (const { chunk } of output) if (complaint.length < COMPLAINT) complaint += chunk.toString();
   } catch {
     // Broken off by whichever side failed; the checks below say which.
+  } finally {
+    call.signal.removeEventListener('abort', giveUp);
   }
   const failure = await fed;
   await endedWell(execution, complaint, call);
