@@ -56,7 +56,7 @@ await runBench('lease-http', async (server) => {
   );
   calls.lease.length = 0;
   calls.release.length = 0;
-  await load(1, ROUND_MS, cycle);
+  await reportCost('lease-http', 'alone', meters, () => load(1, ROUND_MS, cycle));
 
   client.close();
   bare.close();
