@@ -26,6 +26,7 @@ const PACKAGES = {
   'openssh-server': 'sshd',
   git: 'git',
   'busybox-static': 'busybox',
+  iproute2: 'ip',
 };
 
 ensureInstalled();

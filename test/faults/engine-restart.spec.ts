@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { client, testEngine, testImage } from '../support/docker.js';
+import { type Dockerd, startDockerd } from '../support/dockerd.js';
+import { Caller, until } from '../support/installation.js';
+import { violations } from '../support/invariants.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
+
+const near = await testEngine();
+/** A second engine is root's to start. */
+const canStart = near !== undefined && process.getuid?.() === 0;
+
+(canStart ? describe : describe.skip)('an engine that is restarted under live leases', () => {
+  let engine: Dockerd;
+  let app: TestApp;
+  let berth: Caller;
+
+  beforeAll(async () => {
+    engine = await startDockerd();
+    app = await startTestApp({ real: true });
+    berth = new Caller(app);
+    const waivers = [{ rule: 'broker-machine', subject: '*', reason: 'one machine plays all parts' }];
+    const box = async (name: string, at: string) => {
+      const spec = { engine: at, image: await testImage(at), memory: '64m', pids: 32 };
+      return hosts(name, { resources: 3, reuse: 'none', warm: 1, spec });
+    };
+    await berth.declare(
+      policy('low', { waivers }),
+      tier('low'),
+      await box('restarted', engine.address),
+      await box('steady', near as string),
+      consumer('step', ['restarted', 'steady']),
+    );
+    await berth.approve('step', 'restarted');
+    await berth.approve('step', 'steady');
+  });
+  afterAll(async () => {
+    for (const name of ['restarted', 'steady'])
+      await berth?.ok(`POST /v1/blueprints/${name}/disable`, { body: {} });
+    for (const { id } of (await berth?.ok('GET /v1/resources?state=active'))?.items ?? []) {
+      await berth.ok(`POST /v1/resources/${id}/release`, { body: {} });
+      await berth.becomes(id, 'destroyed');
+    }
+    await berth?.close();
+    await app?.close();
+    await engine?.stop();
+  });
+
+  it('breaks the leases whose containers it took along, and no other; then its pool fills again', async () => {
+    const there = await berth.lease('step', { blueprints: ['restarted'] });
+    const elsewhere = await berth.lease('step', { blueprints: ['steady'] });
+    expect(await berth.run(there.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+
+    const warm = await until(
+      () =>
+        berth.sql(
+          `SELECT id FROM resources WHERE blueprint = 'restarted' AND state = 'active' AND leases = 0`,
+        ),
+      (idle) => idle.length === 1,
+    );
+
+    await engine.halt();
+    // An engine that does not answer proves nothing: the lease goes on.
+    expect(await berth.run(there.id, 'echo on')).toMatchObject({ state: 'lost' });
+    expect(await berth.read(there.id)).toMatchObject({ state: 'active' });
+    await engine.resume();
+
+    expect(await berth.run(there.id, 'echo on')).toMatchObject({ state: 'lost' });
+    expect(await berth.becomes(there.id, { ended: 'resource-lost' })).toMatchObject({
+      endedDetail: { message: expect.stringMatching(/^resource-lost: /) },
+    });
+    await berth.becomes(there.resource, 'destroyed');
+    expect(await berth.run(elsewhere.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+
+    // The one that was kept warm nobody acts on: two looks of the sweep find it gone, the clock between them turned.
+    const missing = () => berth.sql('SELECT resource FROM sightings WHERE resource = $1', [warm[0]?.id]);
+    await berth.ok('POST /v1/sweep', { body: {} });
+    await until(missing, (seen) => seen.length === 1);
+    await berth.sql(`UPDATE sightings SET first_seen_at = first_seen_at - interval '1 h'`);
+    await berth.ok('POST /v1/sweep', { body: {} });
+    await berth.becomes(warm[0]?.id, 'destroyed');
+    const again = await berth.lease('step', { blueprints: ['restarted'] });
+    expect(await berth.run(again.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+    for (const { id } of [again, elsewhere]) await berth.release(id);
+    await until(
+      () => violations(berth.db, { atRest: true }),
+      (found) => found.length === 0,
+    );
+    const live = await berth.sql(
+      `SELECT id FROM resources WHERE state <> 'destroyed' AND blueprint = 'restarted' ORDER BY id`,
+    );
+    const containers = await client(engine.address).listContainers({ all: true });
+    expect(containers.map(({ Labels }) => Labels['berth.resource']).sort()).toEqual(live.map(({ id }) => id));
+  });
+});
