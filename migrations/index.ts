@@ -5,6 +5,7 @@ import { Sightings1763910000000 } from './1763910000000-sightings.js';
 import { LargeInstallations1764030000000 } from './1764030000000-large-installations.js';
 import { LighterTurns1764040000000 } from './1764040000000-lighter-turns.js';
 import { FormerSpecs1764050000000 } from './1764050000000-former-specs.js';
+import { ResourceLists1764060000000 } from './1764060000000-resource-lists.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   LargeInstallations1764030000000,
   LighterTurns1764040000000,
   FormerSpecs1764050000000,
+  ResourceLists1764060000000,
 ];

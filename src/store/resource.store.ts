@@ -44,7 +44,10 @@ export class ResourceStore {
     return rows[0];
   }
 
-  /** Newest first. */
+  /**
+   * Newest first. Of one blueprint's all that live are read, since the planner believes that some are among the newest of
+   * all blueprints; those that are over come by an index of their own.
+   */
   async list({ limit, cursor, ...filters }: ResourceFilter): Promise<Page<ResourceRow>> {
     const { conditions, values } = where({
       'r.state': filters.state,
@@ -53,10 +56,12 @@ export class ResourceStore {
       'r.tier': filters.tier,
       'r.type': filters.type,
     });
+    const sought = `SELECT * FROM resources r WHERE ($1::text IS NULL OR id < $1)${conditions}`;
+    const newest = `ORDER BY id DESC LIMIT ${limit + 1}`;
+    const ofBlueprint = `(${sought} AND state <> 'destroyed' OFFSET 0) UNION ALL (${sought} AND state = 'destroyed' ${newest})`;
     const rows = await this.db.rows<ResourceRow>(
       {
-        text: `SELECT ${RESOURCE_COLUMNS} FROM resources r
-                WHERE ($1::text IS NULL OR id < $1)${conditions} ORDER BY id DESC LIMIT ${limit + 1}`,
+        text: `SELECT ${RESOURCE_COLUMNS} FROM (${filters.blueprint === undefined ? sought : ofBlueprint}) r ${newest}`,
       },
       [keyOfCursor(cursor), ...values],
     );
