@@ -49,7 +49,7 @@ export async function createApp({
   log,
   drivers = realDrivers(config),
 }: AppParts): Promise<App> {
-  const db = new Database(databaseUrl);
+  const db = new Database(databaseUrl, { most: config.databaseConnections });
   await migrate(db);
   const broker = await createBroker({ config, db, drivers, log });
   const nest = await NestFactory.create<NestFastifyApplication>(

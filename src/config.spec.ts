@@ -27,6 +27,7 @@ describe('the configuration', () => {
       port: 8080,
       host: '127.0.0.1',
       databaseUrl: undefined,
+      databaseConnections: 20,
       allowZeroIsolation: false,
       isolation: undefined,
       logLevel: 'info',
@@ -68,6 +69,7 @@ describe('the configuration', () => {
       BERTH_LOG_LEVEL: 'loud',
       BERTH_ALLOW_ZERO_ISOLATION: 'true',
       BERTH_DATABASE_URL: 'mysql://localhost/berth',
+      BERTH_DATABASE_CONNECTIONS: '3',
       BERTH_ADMIN_TOKEN: 'short',
       BERTH_SECRET_KEY: 'dG9vIHNob3J0',
       BERTH_KEEP_EVENTS: 'forever',
@@ -79,6 +81,7 @@ describe('the configuration', () => {
     expect(named).toEqual([
       'BERTH_ADMIN_TOKEN',
       'BERTH_ALLOW_ZERO_ISOLATION',
+      'BERTH_DATABASE_CONNECTIONS',
       'BERTH_DATABASE_URL',
       'BERTH_ISOLATION',
       'BERTH_KEEP_ENDED',

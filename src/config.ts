@@ -15,6 +15,8 @@ export interface Config {
   host: string;
   /** A PostgreSQL 15 or newer; undefined starts the embedded one. */
   databaseUrl: string | undefined;
+  /** Connections to it at most, beside the three that each broker always has, 4 to 500. Default 20. */
+  databaseConnections: number;
   /** Absolute path of what the broker keeps on disk. */
   dataDir: string;
   /** Bearer token of the first admin. */
@@ -56,9 +58,8 @@ export class ConfigError extends Error {
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
   const faults: string[] = [];
-  const port = Number(env.BERTH_PORT ?? 8080);
-  if (!/^\d{1,5}$/.test(env.BERTH_PORT ?? '8080') || port > 65_535)
-    faults.push('BERTH_PORT must be a whole number from 0 to 65535');
+  const port = wholeNumber('BERTH_PORT', env, { fallback: 8080, least: 0, most: 65_535 }, faults);
+  const databaseConnections = wholeNumber('BERTH_DATABASE_CONNECTIONS', env, CONNECTIONS, faults);
   const isolation = oneOf('BERTH_ISOLATION', env, ISOLATION_POLICIES, faults);
   const logLevel = oneOf('BERTH_LOG_LEVEL', env, LOG_LEVELS, faults) ?? 'info';
   if (env.BERTH_ALLOW_ZERO_ISOLATION !== undefined && env.BERTH_ALLOW_ZERO_ISOLATION !== 'yes') {
@@ -85,6 +86,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     port,
     host: env.BERTH_HOST ?? '127.0.0.1',
     databaseUrl: env.BERTH_DATABASE_URL,
+    databaseConnections,
     dataDir,
     adminToken:
       env.BERTH_ADMIN_TOKEN ??
@@ -105,6 +107,21 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     keepKeysSeconds,
     outageGraceSeconds,
   };
+}
+
+const CONNECTIONS = { fallback: 20, least: 4, most: 500 };
+
+function wholeNumber(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  { fallback, least, most }: Record<'fallback' | 'least' | 'most', number>,
+  faults: string[],
+): number {
+  const text = env[name] ?? String(fallback);
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most))
+    faults.push(`${name} must be a whole number from ${least} to ${most}`);
+  return value;
 }
 
 /** Bounds of how long something is kept. */

@@ -21,6 +21,9 @@ export interface Transaction extends Queryable {
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
+/** Connections that a broker takes for its work unless it is told otherwise. */
+export const MOST_CONNECTIONS = 20;
+
 /** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
@@ -40,9 +43,14 @@ export class Database implements Queryable {
   /** For named statements and transactions. */
   private readonly prepared: pg.Pool;
 
-  constructor(readonly url: string) {
-    this.pool = connections(url, 8);
-    this.prepared = connections(url, 12, PLANNED_ONCE);
+  /** Opens connections as they are needed, at most `most` of them, 4 or more. */
+  constructor(
+    readonly url: string,
+    { most = MOST_CONNECTIONS }: { most?: number } = {},
+  ) {
+    const prepared = Math.ceil((3 / 5) * most);
+    this.pool = connections(url, most - prepared);
+    this.prepared = connections(url, prepared, PLANNED_ONCE);
   }
 
   rows<T>(statement: Statement, values: unknown[] = []): Promise<T[]> {

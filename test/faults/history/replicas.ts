@@ -2,6 +2,9 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Replica } from '../../support/replica.js';
 
+/** Of each: one that lives for seconds only spends much of its time on making them. */
+const CONNECTIONS = 6;
+
 /** Replicas of one broker, of which one after the other is killed and started again. */
 export class Replicas {
   private readonly serving = new Set<Replica>();
@@ -66,7 +69,10 @@ export class Replicas {
   }
 
   private async startOne(): Promise<void> {
-    const replica = await Replica.start(this.databaseUrl, { adminToken: this.adminToken });
+    const replica = await Replica.start(this.databaseUrl, {
+      adminToken: this.adminToken,
+      env: { BERTH_DATABASE_CONNECTIONS: String(CONNECTIONS) },
+    });
     this.serving.add(replica);
     void replica.exited.then((how) => {
       if (this.serving.has(replica)) this.fail(new Error(`A replica ended by itself: ${how}.`));
