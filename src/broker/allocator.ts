@@ -147,7 +147,7 @@ export class Allocator {
       for (const { lease, resolve } of requests)
         resolve({ decision: decided.get(lease.id), lease: written.get(lease.id) });
       const moved = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
-      this.signals.send('events', ...(due ? ['due'] : []), ...moved);
+      if (decisions.length > 0) this.signals.send('events', ...(due ? ['due'] : []), ...moved);
       return next;
     } catch (error) {
       told();

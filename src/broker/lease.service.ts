@@ -117,15 +117,17 @@ export class LeaseService {
 
   /** Ends the lease, again and again: one that is over stays as it ended. */
   async release(id: string, by: Principal, { fence }: { fence?: number }): Promise<LeaseView> {
-    const lease = await leaseFor(this.leases, id, by, 'act');
-    if (lease.state === 'active') mustHold(lease, fence);
-    const ended = lease.state === 'pending' ? 'cancelled' : 'released';
-    const [over] = await this.leases.end([id], { to: 'released', ended, by: by.name });
-    if (over) {
-      this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
-      if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
+    const holder = by.kind === 'consumer' ? by.name : undefined;
+    const how = { to: 'released', ended: 'released', by: by.name, holder, fence } as const;
+    const [over] = holder === undefined && !isAdmin(by) ? [] : await this.leases.end([id], how);
+    if (!over) {
+      const lease = await leaseFor(this.leases, id, by, 'act');
+      if (lease.state === 'active') mustHold(lease, fence);
+      return view(lease);
     }
-    return view(over ?? ((await this.leases.get(id)) as LeaseRow));
+    this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
+    if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
+    return view(over);
   }
 
   private async consumerFor({ consumer: name }: LeaseRequest, by: Principal): Promise<ConsumerRow> {

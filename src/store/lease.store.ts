@@ -119,8 +119,8 @@ export class LeaseStore {
   /**
    * Ends leases that are not over yet, all in one statement with its events. One through which nothing was done is
    * destroyed at once and its place is free; the others wait for their access to be cut. `onlyExpired` spares those
-   * that were renewed meanwhile, `onlyOn` those that are on another resource by now, or on none. What spares
-   * nothing shares its statement with what else comes meanwhile.
+   * that were renewed meanwhile, `onlyOn` those that are on another resource by now, or on none; these two have a
+   * statement of their own, all others share theirs with what else comes meanwhile.
    */
   async end(ids: readonly string[], { onlyExpired, onlyOn, ...how }: EndOptions): Promise<Ended[]> {
     const endings = ids.map((id) => ({ id, ...how }));
@@ -131,15 +131,20 @@ export class LeaseStore {
     return ended.filter((one) => one !== undefined);
   }
 
+  /** Of several that would end one lease each is a statement's of its own, as each may be refused. */
   private async endAll(
     endings: Ending[],
     { onlyExpired = false, onlyOn = null }: Sparing = {},
   ): Promise<(Ended | undefined)[]> {
-    const ids = endings.map(({ id }) => id);
-    const how = Object.fromEntries(endings.map(({ id, ...rest }) => [id, rest]));
-    const ended = await this.db.rows<Ended>(END, [ids, JSON.stringify(how), onlyExpired, onlyOn]);
-    const byId = new Map(ended.map((one) => [one.id, one]));
-    return ids.map((id) => byId.get(id));
+    const ended = new Map<Ending, Ended | undefined>();
+    for (let rest = endings; rest.length > 0; rest = rest.filter((one) => !ended.has(one))) {
+      const batch = new Map(rest.map((ending) => [ending.id, ending]));
+      const how = Object.fromEntries([...batch].map(([id, { id: _, ...rest }]) => [id, rest]));
+      const values = [[...batch.keys()], JSON.stringify(how), onlyExpired, onlyOn];
+      const rows = new Map((await this.db.rows<Ended>(END, values)).map((row) => [row.id, row]));
+      for (const [id, ending] of batch) ended.set(ending, rows.get(id));
+    }
+    return endings.map((ending) => ended.get(ending));
   }
 
   /** Makes a lease active on what it was activated on, its life beginning now; false where that or its claim is gone. */
@@ -243,6 +248,10 @@ interface How {
   detail?: Record<string, unknown> | null;
   /** Who ended it; null: the broker by itself. */
   by?: string | null;
+  /** Only a lease of this consumer. */
+  holder?: string;
+  /** Only a lease that is not held under another fence. */
+  fence?: number;
 }
 
 interface Sparing {
@@ -271,13 +280,16 @@ const END = {
   text: `WITH held AS MATERIALIZED (
       SELECT id FROM leases WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE),
     over AS (
-      UPDATE leases SET ended = $2::jsonb -> id ->> 'ended', ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
+      UPDATE leases SET ended = CASE WHEN state = 'pending' AND $2::jsonb -> id ->> 'ended' = 'released' THEN 'cancelled'
+                                ELSE $2::jsonb -> id ->> 'ended' END, ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
              ended_at = now(), waiting = NULL, attempts = 0,
              state = CASE WHEN used THEN $2::jsonb -> id ->> 'to' ELSE 'destroyed' END,
              due_at = CASE WHEN used THEN now() END,
              destroyed_at = CASE WHEN used THEN NULL ELSE now() END
        WHERE id = ANY (ARRAY (SELECT id FROM held)) AND state IN ('pending', 'acquired', 'active')
          AND (NOT $3 OR expires_at <= now()) AND ($4::text IS NULL OR resource_id = $4)
+         AND (object_kind = 'consumer' AND object_name = $2::jsonb -> id ->> 'holder' OR NOT $2::jsonb -> id ? 'holder')
+         AND (state <> 'active' OR fence = ($2::jsonb -> id ->> 'fence')::bigint OR NOT $2::jsonb -> id ? 'fence')
       RETURNING *, $2::jsonb -> id AS how),
     touched AS MATERIALIZED (
       SELECT r.id, b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL

@@ -31,6 +31,10 @@ export class TurnStore {
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
       const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
+      if (scope === 'freed' && incoming.length === 0) {
+        const [{ wanted }] = await Promise.all([wantedOf(transaction, pool), locked]);
+        if (!wanted) return NOTHING;
+      }
       let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
       if (scope === 'all') {
         const plan = decide(withNothing(turn));
@@ -69,6 +73,8 @@ export class TurnStore {
     });
   }
 }
+
+const NOTHING = { decisions: [], added: [], due: false, next: null };
 
 export interface TurnOptions {
   scope: Scope;
@@ -213,6 +219,11 @@ interface RoomFound {
   reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
 }
 
+/** Whether anyone waits for the pool or something is kept warm in it: the look would cost as much to find nobody as to find many. */
+async function wantedOf(db: Queryable, { tier, type }: Pool): Promise<{ wanted: boolean }> {
+  return one(await db.rows(WANTED, [tier, type]));
+}
+
 async function look(
   db: Queryable,
   pool: Pool,
@@ -345,6 +356,12 @@ function roomOf(
 }
 
 const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' };
+
+const WANTED = {
+  name: 'turn-wanted',
+  text: `SELECT EXISTS (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2)
+             OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`,
+};
 
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how

@@ -106,6 +106,41 @@ describe('releasing', () => {
     expect(await berth.release(id)).toMatchObject({ ended: 'released', endedAt: first.endedAt });
   });
 
+  it('at the same time as others who may not is the holder’s alone', async () => {
+    await berth.declare(consumer('other', ['box']));
+    const tokenOf = async (name: string) => (await berth.ok(`POST /v1/consumers/${name}/tokens`)).token;
+    const [mine, strange] = [await tokenOf('step'), await tokenOf('other')];
+    const { id, fence } = await berth.lease('step');
+    const release = (token: string, of = fence) =>
+      berth.call(`POST /v1/leases/${id}/release`, {
+        token,
+        body: {},
+        headers: { 'berth-fence': String(of) },
+      });
+    const tokens = [strange, mine, strange, mine, strange];
+    const answers = await Promise.all(tokens.map((token) => release(token)));
+    expect(answers.map(({ status }) => status)).toEqual([404, 200, 404, 200, 404]);
+    for (const { body } of [answers[1], answers[3]] as Shown[])
+      expect(body).toMatchObject({ id, state: 'destroyed', ended: 'released' });
+  });
+
+  it('by a stale fence ends nothing, also beside the right one', async () => {
+    const { id, fence } = await berth.lease('step');
+    const release = (of: number) =>
+      berth.call(`POST /v1/leases/${id}/release`, { body: {}, headers: { 'berth-fence': String(of) } });
+    expect((await release(fence + 1)).status).toBe(412);
+    expect(await berth.read(id)).toMatchObject({ state: 'active' });
+    await Promise.all([release(fence + 1), release(fence), release(fence - 1)]);
+    expect(await berth.read(id)).toMatchObject({ state: 'destroyed', ended: 'released' });
+  });
+
+  it('takes a request back that waits', async () => {
+    await berth.lease('step');
+    await berth.lease('step');
+    const { id } = await berth.request('step');
+    expect(await berth.release(id)).toMatchObject({ state: 'destroyed', ended: 'cancelled' });
+  });
+
   it('ends what runs on it', async () => {
     const { id } = await berth.lease('step');
     const { body: command } = await run(id, 'sleep');
