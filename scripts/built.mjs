@@ -113,7 +113,6 @@ function bundle(directory) {
     // For the older modules among them, which a bundle of newer ones has to give a `require`.
     banner: { js: `const require = process.getBuiltinModule('module').createRequire(import.meta.url);` },
     minifyWhitespace: true, // which stays in memory; traces are told by the maps
-    keepNames: true, // schemas and errors are known by the names of their classes
     sourcemap: 'linked',
     sourcesContent: false,
     logLevel: 'error',

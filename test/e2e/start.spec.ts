@@ -106,15 +106,19 @@ describe('the broker as it is started', () => {
   });
 
   it('lists every route of the contract in its OpenAPI document', async () => {
-    const { openapi, paths } = (await (await fetch(`${url}/openapi.json`)).json()) as {
+    const { openapi, paths, components } = (await (await fetch(`${url}/openapi.json`)).json()) as {
       openapi: string;
       paths: Record<string, Record<string, unknown>>;
+      components: { schemas: Record<string, unknown> };
     };
     const anyName = (path: string) => path.replace(/\{\w+\}/g, '{}');
     const listed = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${anyName(path)}`),
     );
     expect(openapi).toMatch(/^3\.1/);
+    // Each is known by the name of its class, also where a bundle has several classes of a name.
+    const client = await readFile(new URL('../../src/client/schema.d.ts', import.meta.url), 'utf8');
+    for (const name of Object.keys(components.schemas)) expect(client).toContain(`\n        ${name}: `);
     expect(listed).toEqual(
       expect.arrayContaining(
         CONTRACT.trim()
