@@ -36,7 +36,7 @@ export interface Done {
 
 const ADMIN_TOKEN = 'the-admin-of-the-history';
 /** Replicas beyond those that must serve: while one is killed each second, so many are about to start. */
-const STARTING = 2;
+const STARTING = 5;
 const CONSUMERS = ['unit-tests', 'deploys', 'nightly'];
 /** What is declared, and what the history is held against. */
 const LIMITS = {
