@@ -65,6 +65,16 @@ export class TurnStore {
         turn = withRoomOf(turn, await look(transaction, pool, incoming, piece));
         plan = planOf(turn, piece, decide);
       }
+      // What became free since those in front were looked at is theirs first: it is given from the front then.
+      if (plan.decisions.some(isGift)) {
+        for (let front = 0; front < (from ?? 0); front += TURN_SIZE) {
+          const passed = await withRoom(
+            transaction,
+            await look(transaction, pool, [], { ...piece, from: front }),
+          );
+          if (decide(passed).decisions.some(isGift)) return { ...NOTHING, next: 0 };
+        }
+      }
       const applied = await applyDecisions(transaction, turn, plan, activates);
       return {
         ...applied,
@@ -129,9 +139,7 @@ function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, sco
  */
 function isTooFew({ inOrder, size }: Look, { decisions }: Plan): boolean {
   if (inOrder.size < size) return false;
-  const served = decisions.filter(
-    ({ kind, leaseId }) => kind !== 'wait' && kind !== 'reject' && leaseId !== null,
-  );
+  const served = decisions.filter(isGift);
   const inTurn = served.filter(({ leaseId }) => inOrder.has(leaseId as string)).length;
   return inTurn < inOrder.size && (served.length < size || served.length > inTurn);
 }
@@ -155,6 +163,11 @@ function nextAfter(turn: Look, decisions: Decision[], { from, whole }: Piece): n
   if (offered <= taken && decisions.some(isLeft)) return null;
   // What was given has changed who may get something of the rest: it is looked at from the front again.
   return taken > 0 ? 0 : from + leftOf(turn, decisions);
+}
+
+/** Whether it gives away what was free, or room. */
+function isGift({ kind, leaseId }: Decision): boolean {
+  return leaseId !== null && kind !== 'wait' && kind !== 'reject';
 }
 
 /** Whether it is a decision on a lease that waits on. */

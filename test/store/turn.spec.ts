@@ -148,6 +148,24 @@ describe('a turn after something became free', () => {
     expect(await turn('freed')).toMatchObject({ served: ['step_40'], next: null });
   });
 
+  it('gives what became free since the first of the queue were looked at to them, and not to those behind', async () => {
+    await blueprint('box', { resources: 2 });
+    await consumer('step', 'box');
+    await resources('box', 2);
+    await sql(
+      `UPDATE blueprints SET type = 'ssh-host', spec = '{"hosts": [{"name": "wanted"}, {"name": "spare"}]}'`,
+    );
+    await sql(`UPDATE resources SET place = 'wanted', leases = 1, uses = 1 WHERE slot = 0`);
+    await sql(`UPDATE resources SET place = 'spare' WHERE slot = 1`);
+    await waiting('step', TURN_SIZE + 1);
+    await sql(`UPDATE leases SET attributes = '{"place": "wanted"}'`);
+    const first = await turn('freed');
+    expect(first).toMatchObject({ served: [], next: TURN_SIZE });
+    await sql('UPDATE resources SET leases = 0');
+    expect(await turn('freed', { from: first.next })).toMatchObject({ served: [], next: 0 });
+    expect((await turn('freed', { from: 0 })).served).toEqual(['step_1']);
+  });
+
   it('builds where there is room, for as many as there is', async () => {
     await blueprint('box', { resources: 2 });
     await consumer('step', 'box');
