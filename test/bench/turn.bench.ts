@@ -13,7 +13,7 @@ import { runBench, type Server } from './bench.js';
 import { ownCpuMs, reportCost } from './cost.js';
 import { alternate, load } from './measure.js';
 import { CONSUMERS, POOL, writePool } from './pool.js';
-import { graphileWorker, pgBoss, preparedStatements, type Reference } from './references.js';
+import { bareRows, graphileWorker, pgBoss, preparedStatements, type Reference } from './references.js';
 import { report } from './report.js';
 
 const ROUNDS = 4;
@@ -24,7 +24,8 @@ const HOSTS = 512;
 /** The allocator against PostgreSQL, no HTTP: warm hosts are leased and released. */
 await runBench('turn', async (server) => {
   const ours = await allocator(server);
-  const prepared = await handWritten(server);
+  const prepared = preparedStatements(await pooled(server, 'prepared'));
+  const bare = bareRows(new Database(await pooled(server, 'bare')));
   const graphile = await graphileWorker(await server.database('graphile', 'empty'));
   const boss = await pgBoss(await server.database('boss', 'empty'));
   const measured = await alternate(ROUNDS, {
@@ -32,14 +33,15 @@ await runBench('turn', async (server) => {
     prepared64: () => prepared.measure(64, ROUND_MS),
     graphile64: () => graphile.measure(64, ROUND_MS),
     boss64: () => boss.measure(64, ROUND_MS),
+    bare64: () => bare.measure(64, ROUND_MS),
     ours256: () => ours.measure(256, ROUND_MS),
     prepared256: () => prepared.measure(256, ROUND_MS),
   });
   const meters = { PostgreSQL: () => server.cpuMs(), 'the broker': ownCpuMs };
   await reportCost('turn', '64 callers', meters, () => ours.measure(64, 2 * ROUND_MS));
-  await Promise.all([ours.close(), prepared.close(), graphile.close(), boss.close()]);
+  await Promise.all([ours, prepared, bare, graphile, boss].map((one) => one.close()));
 
-  const { ours64, prepared64, graphile64, boss64, ours256, prepared256 } = measured;
+  const { ours64, prepared64, bare64, graphile64, boss64, ours256, prepared256 } = measured;
   const against = (
     callers: string,
     mine: typeof ours64,
@@ -60,14 +62,14 @@ await runBench('turn', async (server) => {
   against('64', ours64, graphile64, 'jobs of graphile-worker', 3);
   against('64', ours64, boss64, 'jobs of pg-boss', 10);
   against('64', ours64, prepared64, 'prepared statements', 2);
+  against('64', ours64, bare64, 'the rows that a cycle leaves, and nothing else');
   against('256', ours256, graphile64, 'jobs of graphile-worker at 64');
   against('256', ours256, prepared256, 'prepared statements');
 });
 
 async function allocator(server: Server): Promise<Reference> {
-  const url = await server.database('ours');
+  const url = await pooled(server, 'ours');
   const db = new Database(url);
-  await writePool(db, HOSTS);
   const signals = new Signals();
   const notifications = new Notifications(url, 'bench', () => undefined);
   await notifications.start();
@@ -93,12 +95,13 @@ async function allocator(server: Server): Promise<Reference> {
   };
 }
 
-async function handWritten(server: Server): Promise<Reference> {
-  const url = await server.database('prepared');
+/** Address of a database with the pool. */
+async function pooled(server: Server, name: string): Promise<string> {
+  const url = await server.database(name);
   const db = new Database(url);
   await writePool(db, HOSTS);
   await db.close();
-  return preparedStatements(url);
+  return url;
 }
 
 function leaseOf(caller: number): NewLease {
