@@ -139,13 +139,14 @@ export class Allocator {
     const told = (leases?: number) =>
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
-      const leases = requests.map(({ lease }) => lease);
-      const { decisions, added, due, next } = await this.decided(pool, leases, options);
+      const asked = requests.map(({ lease }) => lease);
+      const { decisions, written, due, next } = await this.decided(pool, asked, options);
       told(decisions.length);
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
-      const written = new Map(added.map((lease) => [lease.id, lease]));
+      const leases = new Map(written.map((lease) => [lease.id, lease]));
       for (const { lease, resolve } of requests)
-        resolve({ decision: decided.get(lease.id), lease: written.get(lease.id) });
+        resolve({ decision: decided.get(lease.id), lease: leases.get(lease.id) });
+      for (const lease of written) if (lease.state !== 'pending') this.signals.show(lease.id, lease);
       const moved = decisions.filter(({ kind }) => kind !== 'wait').flatMap(({ leaseId }) => leaseId ?? []);
       if (decisions.length > 0) this.signals.send('events', ...(due ? ['due'] : []), ...moved);
       return next;

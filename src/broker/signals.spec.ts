@@ -30,6 +30,22 @@ it('looks again at each signal, until it is as wanted', async () => {
   expect(await end).toBe('done');
 });
 
+it('takes what it is shown for a look, and looks again where that is not as wanted', async () => {
+  const signals = new Signals();
+  const state = { at: 'open', looks: 0 };
+  const look = async () => {
+    state.looks += 1;
+    return { at: state.at };
+  };
+  const end = signals.until('topic', look, ({ at }) => at === 'done', { waitSeconds: 60 });
+  await Promise.resolve();
+  signals.show('topic', { at: 'nearly' });
+  await new Promise(setImmediate);
+  signals.show('topic', { at: 'done' });
+  expect(await end).toEqual({ at: 'done' });
+  expect(state.looks).toBe(1);
+});
+
 it('does not miss a signal that comes while it looks', async () => {
   const signals = new Signals();
   let looks = 0;

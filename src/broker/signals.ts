@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 
 /**
  * Who waits for what. Topics are ids (of leases, commands) and a few words (`events`, `due`). A signal says only "look
- * again": whoever waits reads the database, so a signal too many does no harm.
+ * again": whoever waits reads the database, so a signal too many does no harm. Who has just written what they would
+ * read may show it to them instead.
  */
 export class Signals {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
@@ -27,7 +28,12 @@ export class Signals {
     for (const topic of topics) this.emitter.emit(topic);
   }
 
-  on(topic: string, listener: () => void): () => void {
+  /** Tells waiters here what they would see if they looked now. */
+  show(topic: string, seen: object): void {
+    this.emitter.emit(topic, seen);
+  }
+
+  on<T>(topic: string, listener: (seen?: T) => void): () => void {
     this.emitter.on(topic, listener);
     return () => this.emitter.off(topic, listener);
   }
@@ -36,7 +42,7 @@ export class Signals {
    * Looks, and looks again at each signal on `topic`, until `settled` says yes, the time is up or `signal` aborts.
    * Listening begins before the first look, so nothing is missed between; a look every few seconds makes up for signals
    * lost with the process that would have sent them, at one time for all, so that they share its statement. Returns the
-   * last look.
+   * last look. What is shown under `topic` must be what `look` returns.
    */
   async until<T>(
     topic: string,
@@ -47,23 +53,27 @@ export class Signals {
     if (waitSeconds === 0) return look();
     let over = false;
     let heard = false;
+    let shown: T | undefined;
     let wake: () => void = () => undefined;
-    const hear = () => {
+    const hear = (seen?: T) => {
       heard = true;
+      shown = seen ?? shown;
       wake();
     };
+    const abort = () => hear();
     const stopListening = this.on(topic, hear);
     const timer = setTimeout(() => {
       over = true;
       hear();
     }, waitSeconds * 1000);
-    signal?.addEventListener('abort', hear, { once: true });
+    signal?.addEventListener('abort', abort, { once: true });
     this.waiters.add(hear);
     this.slowLook ??= setInterval(() => this.waiters.forEach((look) => void look()), SLOW_LOOK_MS);
     try {
       for (;;) {
         heard = false;
-        const value = await look();
+        const value: T = shown ?? (await look());
+        shown = undefined;
         if (settled(value) || over || signal?.aborted) return value;
         if (!heard) {
           await new Promise<void>((resolve) => {
@@ -74,7 +84,7 @@ export class Signals {
     } finally {
       stopListening();
       clearTimeout(timer);
-      signal?.removeEventListener('abort', hear);
+      signal?.removeEventListener('abort', abort);
       this.waiters.delete(hear);
       if (this.waiters.size === 0) {
         clearInterval(this.slowLook);

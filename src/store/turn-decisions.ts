@@ -13,8 +13,8 @@ import type { NewLease, Plan, Turn } from './turn.js';
 /** What a turn did, for those that wait for it. */
 export interface Applied {
   decisions: Decision[];
-  /** Those that came in, as they were written; their positions are not told. */
-  added: LeaseRow[];
+  /** Those that came in, and those that don't wait any more, as they were written; positions are not told. */
+  written: LeaseRow[];
   /** Whether the reconciler has something to do now. */
   due: boolean;
 }
@@ -32,12 +32,12 @@ export async function applyDecisions(
   const changes = new Changes(turn, plan, activates);
   for (const decision of plan.decisions) changes.add(decision);
   const { decisions } = plan;
-  if (changes.isEmpty()) return { decisions, added: [], due: changes.due };
+  if (changes.isEmpty()) return { decisions, written: [], due: changes.due };
   const { statement, values } = changes.write();
-  const added = await transaction.last<LeaseRow>(statement, values).catch((error: unknown) => {
+  const written = await transaction.last<LeaseRow>(statement, values).catch((error: unknown) => {
     throw isRefusal(error) ? new TurnConflict() : error;
   });
-  return { decisions, added, due: changes.due };
+  return { decisions, written, due: changes.due };
 }
 
 type Build = Extract<Decision, { kind: 'build' }>;
@@ -146,10 +146,13 @@ class Changes {
     for (const [name, rows] of Object.entries({ taken, reclaimed, added, changed }))
       if (rows.length > 0) expected.set(name, rows.length);
     const whole = [...expected].map(([name, n]) => `(SELECT count(*) FROM ${name}) = ${given(n)}`);
+    const shown = ['added', 'changed']
+      .filter((name) => ctes.has(name))
+      .map((name) => `SELECT * FROM ${name}`);
     const text = `WITH ${[...ctes].map(([name, sql]) => `${name} AS ${sql.startsWith('MATERIALIZED') ? sql : `(${sql})`}`).join(', ')}
-      SELECT ${added.length > 0 ? 'added.*' : ''}
+      SELECT ${shown.length > 0 ? 'l.*' : ''}
         FROM (SELECT CASE WHEN ${['$1::text IS NOT NULL AND $2::text IS NOT NULL', ...whole].join(' AND ')} THEN true ELSE refuse() END AS so) whole
-             ${added.length > 0 ? 'LEFT JOIN added ON true' : ''} WHERE so`;
+             ${shown.length > 0 ? `LEFT JOIN (${shown.join(' UNION ALL ')}) l ON true` : ''} WHERE so`;
     // What it holds says which statement it is, in no more letters than a name may have.
     const name = `turn-write-${[...ctes.keys()].map((part) => part.slice(0, 2)).join('')}`;
     return { statement: { name, text }, values };
@@ -349,7 +352,7 @@ const CHANGED = (
     FROM jsonb_to_recordset(${rows}::jsonb) AS w (id text, state text, waiting text, blueprint text, resource_id text, slot int,
          fence bigint, access jsonb, ended text, ended_detail jsonb)
    WHERE l.id = w.id AND l.id = ANY (ARRAY (SELECT id FROM held))
-  RETURNING l.id`;
+  RETURNING ${LEASE_ROW}`;
 
 const SERVED = (
   rows: string,

@@ -84,7 +84,7 @@ export class TurnStore {
   }
 }
 
-const NOTHING = { decisions: [], added: [], due: false, next: null };
+const NOTHING = { decisions: [], written: [], due: false, next: null };
 
 export interface TurnOptions {
   scope: Scope;
