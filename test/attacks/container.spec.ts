@@ -2,35 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
-import type { LeaseView, ResourceView } from '../../src/drivers/driver.js';
+import type { LeaseView } from '../../src/drivers/driver.js';
 import { leaseOn, run, shell, unhurried } from '../contract/driver-contract.js';
-import { client, NO_CREDENTIALS, testEngine, testImage, testImageWith } from '../support/docker.js';
+import { Containers } from '../support/containers.js';
+import { client, NO_CREDENTIALS, testEngine, testImageWith } from '../support/docker.js';
+import { ATTACKS, REFUSED } from './container-attacks.js';
 
 const engine = await testEngine();
-const image = engine ? await testImage(engine) : '';
 const docker = client(engine ?? 'unix:///nowhere');
-const driver = new DockerHostDriver({ credentials: NO_CREDENTIALS });
-const broker = `test-${randomBytes(6).toString('hex')}`;
-const made: ResourceView[] = [];
-
-async function leaseWith(spec: Record<string, unknown> = {}): Promise<LeaseView> {
-  const resource: ResourceView = {
-    id: `res_${randomBytes(6).toString('hex')}`,
-    broker,
-    blueprint: {
-      name: 'containers',
-      type: 'docker-host',
-      tier: 'low',
-      spec: { engine, image, memory: '128m', pids: 64, ...spec },
-    },
-    place: null,
-    handle: {},
-    hostLease: null,
-  };
-  made.push(resource);
-  const { handle } = await driver.build(resource, unhurried());
-  return leaseOn({ ...resource, handle });
-}
+const containers = new Containers(engine ?? 'unix:///nowhere');
+const { driver } = containers;
+const leaseWith = (spec?: Record<string, unknown>) => containers.lease(spec);
 
 /** Sets `idle` and `lane` to the ids of a container's own shells: none but init's is lower. */
 const RESIDENTS = `
@@ -51,7 +33,7 @@ const said = async (lease: LeaseView, script: string) => {
 
   afterAll(async () => {
     expect(await said(neighbour, 'echo unharmed')).toEqual(['unharmed\n', 0]);
-    for (const resource of made) await driver.destroy(resource, unhurried());
+    await containers.destroy();
   });
 
   describe('that wants more than its share', () => {
@@ -103,27 +85,10 @@ const said = async (lease: LeaseView, script: string) => {
   });
 
   describe('that wants out', () => {
-    it.each([
-      ['mounts', 'mount -t tmpfs none /tmp'],
-      ['makes a namespace', 'unshare -U true'],
-      ['sets a parameter of the kernel', 'echo 0 > /proc/sys/kernel/randomize_va_space'],
-      ['pulls a trigger of the kernel', 'echo b > /proc/sysrq-trigger'],
-      ['writes to /sys', 'echo 1 > /sys/kernel/mm/transparent_hugepage/enabled'],
-      [
-        'raises its own limit',
-        'echo max > /sys/fs/cgroup/pids.max || echo -1 > /sys/fs/cgroup/pids/pids.max',
-      ],
-      ['makes a device', 'mknod /tmp/disk b 8 0'],
-      ['becomes root', 'chown 0:0 /work'],
-      ['asks a metadata service', 'git ls-remote http://169.254.169.254/'],
-      ['looks for the engine', 'ls /var/run/docker.sock /run/docker.sock /run/containerd'],
-    ])('and %s is refused', async (_, script) => {
-      const { exit, stderr } = await shell(driver, neighbour, script);
-      expect(exit).toMatchObject({ kind: 'exited', exitCode: expect.any(Number) });
+    it.each(ATTACKS)('and $what is refused', async ({ script, spec }) => {
+      const { exit, stderr } = await containers.run(spec ? await leaseWith(spec) : neighbour, script);
       expect(exit.exitCode).not.toBe(0);
-      expect(stderr.toString()).toMatch(
-        /not permitted|denied|[Rr]ead-only|nonexistent|No such file|connect|invalid/,
-      );
+      expect(stderr.toString()).toMatch(REFUSED);
     });
 
     it('and signals all it can reach ends only itself', async () => {

@@ -11,6 +11,7 @@ import { LocalHostDriver } from '../../src/drivers/local-host/local-host.driver.
 import { leaseOn, shell, unhurried } from '../contract/driver-contract.js';
 import { type ArchiveEntry, archiveEntries } from '../support/archive.js';
 import { NO_CREDENTIALS, testEngine, testImage } from '../support/docker.js';
+import { SWAP_DIRECTORY, SWAP_FILE, whileRunning } from './races.js';
 
 interface Subject {
   driver: Driver;
@@ -64,20 +65,8 @@ function attacks(setUp: () => Promise<Subject>): void {
       return undefined;
     });
   const outside = async () => String((await sh('cd "$HOME/outside" && ls -A && cat *')).stdout);
-  /** Lets a script of the lease run over and over beside the work. */
-  async function beside(script: string, work: () => Promise<void>): Promise<void> {
-    const over = new AbortController();
-    const process = { id: 'cmd_beside', cwd: null, env: {}, stdin: null, timeoutSeconds: 60 };
-    let begin = () => {};
-    const begun = new Promise<void>((resolve) => {
-      begin = resolve;
-    });
-    const argv = ['sh', '-c', `echo begun; while :; do ${script}; done`];
-    const running = subject.driver.execute(lease, { ...process, argv }, () => begin(), over);
-    await begun;
-    await work().finally(() => over.abort());
-    await running;
-  }
+  const beside = (script: string, work: () => Promise<void>) =>
+    whileRunning(subject.driver, lease, script, work);
 
   it('a link to a file outside is not read', async () => {
     await sh('ln -s "$HOME/outside/secret" link');
@@ -92,7 +81,7 @@ function attacks(setUp: () => Promise<Subject>): void {
 
   it('a file that becomes a link while it is read gives its own content or none', async () => {
     await sh('echo mine > f');
-    await beside('ln -sf "$HOME/outside/secret" g; mv g f; echo mine > g; mv g f', async () => {
+    await beside(SWAP_FILE, async () => {
       for (let round = 0; round < ROUNDS; round += 1)
         expect(['mine\n', '', undefined]).toContain(await orRefused(read('f')));
     });
@@ -100,7 +89,7 @@ function attacks(setUp: () => Promise<Subject>): void {
 
   it('a directory that becomes a link while something is read through it leads nowhere', async () => {
     await sh('mkdir d; echo mine > d/secret');
-    await beside('mv d e; ln -s "$HOME/outside" d; rm d; mv e d', async () => {
+    await beside(SWAP_DIRECTORY, async () => {
       for (let round = 0; round < ROUNDS; round += 1)
         expect(['mine\n', undefined]).toContain(await orRefused(read('d/secret')));
     });
@@ -116,7 +105,7 @@ function attacks(setUp: () => Promise<Subject>): void {
 
   it('a directory that becomes a link while something is written into it leads nowhere', async () => {
     await sh('mkdir d');
-    await beside('mv d e; ln -s "$HOME/outside" d; rm d; mv e d', async () => {
+    await beside(SWAP_DIRECTORY, async () => {
       for (let round = 0; round < ROUNDS; round += 1) await orRefused(write(`d/new${round}`));
     });
     expect(await outside()).toBe('secret\nsecret\n');
