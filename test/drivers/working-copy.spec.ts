@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { LeaseAttributes } from '../../src/domain/lease.js';
 import type { Driver, LeaseView, ResourceView } from '../../src/drivers/driver.js';
@@ -218,21 +218,30 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
     expect(await says(lease, 'cat large.bin; git status --porcelain')).toBe(pointer.trim());
   });
 
-  it("says that the broker's disk does not take the repository, which may pass", async () => {
-    const cacheRoot = await mkdtemp(join(directory, 'broken-'));
-    await writeFile(join(cacheRoot, 'mirrors'), 'not a directory');
-    const broken = new WorkingCopyDriver({
-      ...options(),
-      hostDriver: () => host,
-      cacheRoot,
-      allowLocalRepositories: false,
-    });
-    const lease = leaseFor({ repositories: { src: { uri: one() } } });
-    await expect(broken.activate(lease, unhurried())).rejects.toMatchObject({
-      code: 'failed',
-      temporary: true,
-    });
-  });
+  it.each(['.', 'mirrors'])(
+    "says that the broker's disk does not take the repository (%s), and does better once it does",
+    async (part) => {
+      const cacheRoot = join(await mkdtemp(join(directory, 'broken-')), 'cache');
+      const inTheWay = join(cacheRoot, part);
+      await mkdir(dirname(inTheWay), { recursive: true });
+      await writeFile(inTheWay, 'not a directory');
+      const mended = new WorkingCopyDriver({
+        ...options(),
+        hostDriver: () => host,
+        cacheRoot,
+        allowLocalRepositories: false,
+      });
+      const lease = leaseFor({ repositories: { src: { uri: one() } } });
+      const fault = {
+        code: 'failed',
+        temporary: true,
+        message: expect.stringContaining("broker's own disk"),
+      };
+      await expect(mended.activate(lease, unhurried())).rejects.toMatchObject(fault);
+      await rm(inTheWay);
+      expect(await mended.activate(lease, unhurried())).toMatchObject({ contents: { src: one() } });
+    },
+  );
 
   it('gives up after the time for cloning', async () => {
     const hurried = {

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DriverError } from '../driver.js';
 import { withAccess } from './git-access.js';
+import { onOwnDisk } from './own-disk.js';
 import { type Found, type GitSource, Remote, type Wanted } from './remote.js';
 import { type GitAccess, type GitPhase, trustedGit } from './trusted-git.js';
 
@@ -119,22 +119,13 @@ export class Mirrors {
   }
 
   private inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const own = () => work().catch(translate);
+    const own = () => onOwnDisk(work);
     const turn = (this.turns.get(key) ?? Promise.resolve()).then(own, own);
     this.turns.set(key, turn);
     const forget = () => void (this.turns.get(key) === turn && this.turns.delete(key));
     turn.then(forget, forget);
     return turn;
   }
-}
-
-/** What fails on the broker's own disk, as a full one does, may do better later. */
-function translate(fault: unknown): never {
-  if (fault instanceof DriverError) throw fault;
-  throw new DriverError('failed', "The broker's own disk does not take the repository.", {
-    temporary: true,
-    cause: fault,
-  });
 }
 
 function keyOf({ uri, credentialName }: MirrorName): string {

@@ -29,6 +29,7 @@ import {
 } from '../driver.js';
 import { land } from './land.js';
 import { Mirrors } from './mirrors.js';
+import { onOwnDisk } from './own-disk.js';
 import type { GitSource } from './remote.js';
 import { sendTree } from './send-tree.js';
 import { type CheckedOut, stage } from './stage.js';
@@ -262,10 +263,14 @@ export class WorkingCopyDriver implements Driver {
     return join(this.options.cacheRoot, 'staging');
   }
 
-  /** Removes what an earlier broker has left, before this one makes anything. */
+  /** Removes what an earlier broker has left, before this one makes anything; again where that has failed. */
   private sweep(): Promise<void> {
-    this.swept ??= rm(this.staging, { recursive: true, force: true }).then(async () => {
+    this.swept ??= onOwnDisk(async () => {
+      await rm(this.staging, { recursive: true, force: true });
       await mkdir(this.staging, { recursive: true, mode: 0o700 });
+    }).catch((fault: unknown) => {
+      this.swept = undefined;
+      throw fault;
     });
     return this.swept;
   }
