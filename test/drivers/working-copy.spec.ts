@@ -175,17 +175,30 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
   });
 
   it.each([
-    ['branch', { branch: 'gone' }, 'checkout', 'not-found'],
-    ['tag', { tag: 'gone' }, 'checkout', 'not-found'],
-    ['ref', { ref: 'refs/pull/8/head' }, 'fetch', 'failed'],
-    ['commit', { commit: 'f'.repeat(40) }, 'fetch', 'failed'],
-  ])('tells of a %s that is not there', async (_what, wanted, phase, code) => {
+    ['branch', { branch: 'gone' }, 'checkout', 'not-found', 'no branch gone'],
+    ['tag', { tag: 'gone' }, 'checkout', 'not-found', 'no tag gone'],
+    ['ref', { ref: 'refs/pull/8/head' }, 'fetch', 'failed', 'refs/pull/8/head'],
+    ['commit', { commit: 'f'.repeat(40) }, 'fetch', 'failed', 'not our ref ffff'],
+  ])('tells of a %s that is not there', async (_what, wanted, phase, code, message) => {
     await activated({ repositories: { src: { uri: one(), branch: 'main' } } });
     await expect(activated({ repositories: { src: { uri: one(), ...wanted } } })).rejects.toMatchObject({
       code,
       temporary: false,
+      message: expect.stringContaining(message),
       details: { phase, exitCode: 128, stderr: expect.stringMatching(/fatal|error/) },
     });
+  });
+
+  it('tells of a HEAD that names nothing, and goes on once it does', async () => {
+    const uri = server.uri('headless', 'git');
+    await server.commit('headless', [{ branch: 'other', files: { a: '1' } }]);
+    const wanted = { repositories: { src: { uri } } };
+    await expect(activated(wanted)).rejects.toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining('names no branch'),
+    });
+    await server.commit('headless', [{ branch: 'main', files: { a: '2' } }]);
+    expect((await activated(wanted)).access).toMatchObject({ repositories: { src: { branch: 'main' } } });
   });
 
   it('tells of a repository that is not there', async () => {

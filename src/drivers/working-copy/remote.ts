@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { RepositorySpec } from '../../domain/lease.js';
 import type { Credential } from '../credentials.js';
 import { DriverError } from '../driver.js';
@@ -34,6 +35,15 @@ export interface Found {
   refs: Ref[];
 }
 
+/** What a remote says that it has. */
+interface Listed {
+  /** The branch that HEAD names; null where it names a commit, or nothing. */
+  branch: string | null;
+  hasHead: boolean;
+  /** Branches and tags, in the order of their names. */
+  refs: Ref[];
+}
+
 const HEADS_AND_TAGS = ['+refs/heads/*:refs/heads/*', '+refs/tags/*:refs/tags/*'];
 
 /** A repository elsewhere, seen from its mirror here. */
@@ -52,61 +62,96 @@ export class Remote {
       const [there, refs] = await Promise.all([this.resolve(commit), this.refs()]);
       if (there) return { commit: there, branch: null, refs };
       await this.fetch(HEADS_AND_TAGS, phase);
-      if (!(await this.resolve(commit))) await this.fetch([commit], 'fetch');
-      return { commit: await this.required(commit), branch: null, refs: await this.refs() };
+      if (!(await this.resolve(commit))) await this.fetch([commit], 'fetch', this.access);
+      return {
+        commit: await this.required(commit, `commit ${commit}`),
+        branch: null,
+        refs: await this.refs(),
+      };
     }
-    await this.fetch(HEADS_AND_TAGS, phase);
     if (ref !== undefined) {
+      await this.fetch(HEADS_AND_TAGS, phase);
       const kept = `refs/berth/${createHash('sha256').update(ref).digest('hex')}`;
       await this.fetch([`+${ref}:${kept}`], 'fetch');
-      return { commit: await this.required(kept), branch: null, refs: await this.refs() };
+      return { commit: await this.required(kept, `commit at ${ref}`), branch: null, refs: await this.refs() };
     }
+    if (tag === undefined && branch === undefined) return this.bringHead(phase);
+    await this.fetch(HEADS_AND_TAGS, phase);
     const refs = await this.refs();
-    if (tag !== undefined) return { commit: await this.required(`refs/tags/${tag}`), branch: null, refs };
-    const named = branch ?? (await this.headBranch());
-    if (refs.length === 0 && (await this.isEmpty())) return { commit: null, branch: named ?? 'main', refs };
-    if (named === null) return { commit: await this.required('FETCH_HEAD'), branch: null, refs };
-    const name = `refs/heads/${named}`;
-    const known = refs.find((ref) => ref.name === name);
-    return { commit: known?.id ?? (await this.required(name)), branch: named, refs };
+    if (branch === undefined)
+      return { commit: await this.required(`refs/tags/${tag}`, `tag ${tag}`), branch: null, refs };
+    return this.branch(branch, refs);
   }
 
-  private async fetch(refspecs: string[], phase: GitPhase): Promise<void> {
+  /** One connection tells which branch the remote's HEAD names, and whether there is anything to fetch. */
+  private async bringHead(phase: GitPhase): Promise<Found> {
+    const listed = await this.list(phase);
+    let refs = await this.refs();
+    if (!isDeepStrictEqual(listed.refs, refs)) {
+      await this.fetch(HEADS_AND_TAGS, phase);
+      refs = await this.refs();
+    }
+    if (listed.branch !== null) return this.branch(listed.branch, refs);
+    if (listed.hasHead) {
+      await this.fetch(['HEAD'], 'fetch');
+      return { commit: await this.required('FETCH_HEAD', 'commit at HEAD'), branch: null, refs };
+    }
+    if (refs.length === 0) return { commit: null, branch: 'main', refs };
+    throw new DriverError('not-found', `HEAD of ${this.uri} names no branch that is there; name one.`);
+  }
+
+  private async branch(branch: string, refs: Ref[]): Promise<Found> {
+    if (refs.length === 0 && (await this.isEmpty())) return { commit: null, branch, refs };
+    const name = `refs/heads/${branch}`;
+    const known = refs.find((ref) => ref.name === name);
+    return { commit: known?.id ?? (await this.required(name, `branch ${branch}`)), branch, refs };
+  }
+
+  private async fetch(refspecs: string[], phase: GitPhase, access = this.oneRequest): Promise<void> {
     // Pruning would take a ref that was named by its short name for one that the remote has no more.
     const prune = refspecs === HEADS_AND_TAGS ? ['--prune'] : [];
-    await this.git(phase, [
-      'fetch',
-      '--quiet',
-      '--no-tags',
-      '--no-auto-maintenance',
-      '--force',
-      ...prune,
-      '--',
-      this.uri,
-      ...refspecs,
-    ]);
+    const options = ['--quiet', '--no-tags', '--no-auto-maintenance', '--force', ...prune];
+    await this.git(phase, ['fetch', ...options, '--', this.uri, ...refspecs], { access });
   }
 
-  /** Branch that the remote's HEAD names; null where it names none, and FETCH_HEAD is then its commit. */
-  private async headBranch(): Promise<string | null> {
-    const said = await this.git('fetch', ['ls-remote', '--symref', '--', this.uri, 'HEAD']);
+  private async list(phase: GitPhase): Promise<Listed> {
+    const args = ['ls-remote', '--symref', '--', this.uri, 'HEAD', 'refs/heads/*', 'refs/tags/*'];
+    const said = await this.git(phase, args, { access: this.oneRequest, whole: 'utf8' });
+    const lines = said.split('\n').map((line) => line.split('\t') as [string, string]);
+    const refs = lines.flatMap(([id, name]): Ref[] =>
+      /^refs\/(heads|tags)\/.*(?<!\^\{\})$/.test(name ?? '') ? [{ name, id }] : [],
+    );
     const branch = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(said)?.[1] ?? null;
-    if (branch === null && said.trim() !== '') await this.fetch(['HEAD'], 'fetch');
-    return branch;
+    return { branch, hasHead: lines.some(([, name]) => name === 'HEAD'), refs };
+  }
+
+  /**
+   * Daemons are asked in the older protocol, in which the client writes once: in version 2 its second small write waits
+   * for the acknowledgement of the first, 40 ms. Only that one gives a commit that no ref has, though.
+   */
+  private get oneRequest(): GitAccess {
+    if (!this.uri.startsWith('git://')) return this.access;
+    return { ...this.access, config: [...this.access.config, 'protocol.version=0'] };
   }
 
   private async isEmpty(): Promise<boolean> {
     return (await this.git('checkout', ['for-each-ref', '--count=1'])) === '';
   }
 
-  private async required(name: string): Promise<string> {
+  private async required(name: string, what: string): Promise<string> {
     const args = ['rev-parse', '--verify', '--end-of-options', `${name}^{commit}`];
-    return (await this.git('checkout', args, { otherwise: 'not-found' })).trim();
+    try {
+      return (await this.git('checkout', args, { otherwise: 'not-found' })).trim();
+    } catch (fault) {
+      if (!(fault instanceof DriverError) || fault.code !== 'not-found') throw fault;
+      const { details } = fault;
+      throw new DriverError('not-found', `${this.uri} has no ${what}.`, { details, cause: fault });
+    }
   }
 
   private async resolve(commit: string): Promise<string | undefined> {
     try {
-      return await this.required(commit);
+      return await this.required(commit, commit);
     } catch (fault) {
       if (fault instanceof DriverError && fault.code === 'not-found') return undefined;
       throw fault;
