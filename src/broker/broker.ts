@@ -99,7 +99,8 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const sweeps = new SweepStore(db);
 
   const secrets = new Secrets(config.secretKey);
-  const drivers = makeDrivers(new Credentials(new CredentialStore(db), secrets));
+  const credentials = new Credentials(new CredentialStore(db), secrets);
+  const drivers = makeDrivers(credentials);
   const views = new Views(brokerId, drivers, blueprints, resources, leases);
   const signals = new Signals();
   const notifications = new Notifications(db.url, processId, (topics) => signals.receive(topics));
@@ -113,7 +114,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const steps = { claims, leases, resources, views, allocator, losses, signals, log, processId };
   const leaseSteps = new LeaseSteps(steps);
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
-  const leaseService = new LeaseService(leases, consumers, installation, allocator, signals);
+  const leaseService = new LeaseService(leases, consumers, installation, allocator, signals, secrets);
   const operations = new OperationStore(db);
   const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
   const sweep = new Sweep(brokerId, drivers, sweeps);
@@ -163,7 +164,18 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   );
   const isolation = new IsolationService(installation, blueprints, resources, machine);
   const identities = new IdentityService(new IdentityStore(db), consumers, events);
-  const commandService = new CommandService({ commands, leases, views, losses, signals, log, processId });
+  const commandService = new CommandService({
+    commands,
+    leases,
+    installation,
+    views,
+    losses,
+    secrets,
+    credentials,
+    signals,
+    log,
+    processId,
+  });
 
   return {
     services: [

@@ -1,34 +1,35 @@
 import type { Logger } from 'pino';
-import {
-  type Command,
-  DEFAULT_COMMAND_SECONDS,
-  type Exit,
-  OUTPUT_KEPT_BYTES,
-  type OutputStream,
-} from '../domain/command.js';
+import { type Command, DEFAULT_COMMAND_SECONDS, type Exit, OUTPUT_KEPT_BYTES } from '../domain/command.js';
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
-import { DriverError, type ResourceView } from '../drivers/driver.js';
+import { Mask } from '../domain/mask.js';
+import type { Tier } from '../domain/tier.js';
+import { DriverError, type ProcessSpec, type ResourceView } from '../drivers/driver.js';
 import { type CommandStore, type OutputChunk, RUNNER_SECONDS } from '../store/command.store.js';
+import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { Page, PageRequest } from '../store/page.js';
 import { leaseFor, mustBeActive } from './access.js';
+import type { Credentials } from './credentials.js';
+import { type Environment, mustAllowSecrets, openEnvironment } from './environment.js';
 import { newId } from './ids.js';
 import type { Waiting } from './lease.service.js';
 import type { Losses } from './losses.js';
+import { MaskedOutput } from './masked-output.js';
 import { OutputRecord } from './output-record.js';
+import type { Secrets } from './secrets.js';
 import type { Signals } from './signals.js';
 import type { Views } from './views.js';
 import { whenAvailable } from './when-available.js';
 
-export interface CommandRequest {
+/** What to run; its environment comes over the lease's. */
+export interface CommandRequest extends Environment {
   /** Words as given to exec; or else `shell`. */
   argv?: string[];
   /** Text for `sh -c`. */
   shell?: string;
   /** Relative to the lease's directory. */
   cwd?: string;
-  env?: Record<string, string>;
   stdin?: string;
   timeoutSeconds?: number;
 }
@@ -36,8 +37,11 @@ export interface CommandRequest {
 export interface CommandServiceParts {
   commands: CommandStore;
   leases: LeaseStore;
+  installation: InstallationStore;
   views: Views;
   losses: Losses;
+  secrets: Secrets;
+  credentials: Credentials;
   signals: Signals;
   log: Logger;
   processId: string;
@@ -72,24 +76,29 @@ export class CommandService {
     by: Principal,
     { id = newId('cmd'), fence, ...waiting }: Waiting & { id?: string; fence?: number },
   ): Promise<Command> {
-    const { commands, leases, signals, processId } = this.parts;
+    const { commands, leases, installation, secrets, signals, processId } = this.parts;
     const lease = await leaseFor(leases, leaseId, by, 'act');
-    const { cwd = null, env = {}, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
+    const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
     const argv = argvOf(request);
     if (!(await commands.get(id))) {
       mustBeActive(lease, fence);
+      if (request.secrets) mustAllowSecrets(request.secrets, (await installation.tier(lease.tier)) as Tier);
+      const given = [openEnvironment(secrets, lease), request];
+      const hidden = given.flatMap((one) => Object.values(one.secrets ?? {}));
       if (!(await leases.use(leaseId, lease.fence as number)))
         mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
-      const command = {
+      const process: ProcessSpec = {
         id,
-        leaseId,
         argv,
         cwd,
-        env,
+        env: Object.assign({}, ...given.flatMap((one) => [one.env, one.secrets])),
         stdin: stdin === undefined ? null : Buffer.from(stdin),
         timeoutSeconds,
       };
-      if (await commands.add(command, processId)) this.run(lease, command);
+      const mask = new Mask(hidden);
+      const shown = argv.map((word) => mask.text(word));
+      if (await commands.add({ id, leaseId, argv: shown, cwd, timeoutSeconds }, processId))
+        this.run(lease, process, hidden);
       signals.send('events');
     }
     return this.get(leaseId, id, by, waiting);
@@ -160,7 +169,7 @@ export class CommandService {
     return command;
   }
 
-  private run(lease: LeaseRow, command: ProcessRequest): void {
+  private run(lease: LeaseRow, command: ProcessSpec, hidden: readonly string[]): void {
     const { signals, log } = this.parts;
     const abort = new AbortController();
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
@@ -169,7 +178,7 @@ export class CommandService {
     const output = new OutputRecord(this.parts.commands, command.id, () =>
       signals.send(`output ${command.id}`),
     );
-    const done = this.execute(lease, command, output, abort.signal)
+    const done = this.execute(lease, command, { output, hidden, signal: abort.signal })
       .catch((error: unknown) =>
         log.error(
           { err: error, command: command.id, lease: lease.id },
@@ -186,21 +195,23 @@ export class CommandService {
 
   private async execute(
     lease: LeaseRow,
-    command: ProcessRequest,
-    output: OutputRecord,
-    signal: AbortSignal,
+    command: ProcessSpec,
+    { output, hidden, signal }: { output: OutputRecord; hidden: readonly string[]; signal: AbortSignal },
   ): Promise<void> {
-    const { commands, leases, views, losses } = this.parts;
+    const { commands, leases, views, losses, credentials } = this.parts;
+    let mask = new Mask(hidden);
     let exit: Exit;
     let resource: ResourceView | undefined;
     try {
       const { driver, view } = await views.lease(lease);
       resource = view.resource;
-      const env = { ...lease.env, ...command.env };
-      const onOutput = (stream: OutputStream, chunk: Buffer) => output.add(stream, chunk);
+      mask = new Mask([...hidden, ...(await credentials.secretsOf(resource))]);
+      const shown = new MaskedOutput(mask, output);
       // From here on the end of the lease aborts the signal; it may have come before anyone listened.
       exit = (await leases.use(lease.id, view.fence))
-        ? await driver.execute(view, { ...command, env }, onOutput, { signal })
+        ? await driver
+            .execute(view, command, (stream, chunk) => shown.add(stream, chunk), { signal })
+            .finally(() => shown.end())
         : { kind: 'cancelled', reason: 'The lease ended before the command started.' };
     } catch (error) {
       if (resource) await losses.met(error, resource);
@@ -210,6 +221,7 @@ export class CommandService {
       };
     }
     await output.end();
+    if (exit.kind !== 'exited' && exit.reason) exit.reason = mask.text(exit.reason);
     await whenAvailable(() => commands.ended(command.id, exit, output.bytes));
   }
 
@@ -223,8 +235,6 @@ export class CommandService {
       );
   }
 }
-
-type ProcessRequest = Parameters<CommandStore['add']>[0];
 
 interface Running {
   abort: AbortController;

@@ -1,4 +1,4 @@
-import { DriverError } from '../drivers/driver.js';
+import { DriverError, type ResourceView } from '../drivers/driver.js';
 import type { CredentialRow, CredentialStore } from '../store/credential.store.js';
 import type { Secrets } from './secrets.js';
 
@@ -21,4 +21,20 @@ export class Credentials {
       ...(row.hosts !== null && { hosts: row.hosts }),
     };
   }
+
+  /** The secrets that the resource and what it stands on are reached and filled with, as far as they are there. */
+  async secretsOf(resource: ResourceView): Promise<string[]> {
+    const rows = await Promise.all(credentialNames(resource).map((name) => this.store.get(name)));
+    return rows.flatMap((row) => (row ? this.secrets.open(row.sealed) : []));
+  }
+}
+
+function credentialNames({ blueprint: { spec }, hostLease }: ResourceView): string[] {
+  const { credential, gitCredential, ssh } = spec as {
+    credential?: string;
+    gitCredential?: string;
+    ssh?: { credential?: string };
+  };
+  const own = [credential, gitCredential, ssh?.credential].filter((name) => name !== undefined);
+  return hostLease ? [...own, ...credentialNames(hostLease.resource)] : own;
 }

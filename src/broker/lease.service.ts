@@ -11,10 +11,13 @@ import type { LeaseFilter } from '../store/lease-list.js';
 import type { Page } from '../store/page.js';
 import { leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Allocator } from './allocator.js';
+import { type Environment, mustAllowSecrets, sealEnvironment } from './environment.js';
 import { newId } from './ids.js';
+import type { Secrets } from './secrets.js';
 import type { Signals } from './signals.js';
 
-export interface LeaseRequest {
+/** What is wanted, and the environment of all commands. */
+export interface LeaseRequest extends Environment {
   /** For whom; a consumer's own token needs none. */
   consumer?: string;
   type: ResourceType;
@@ -24,7 +27,6 @@ export interface LeaseRequest {
   ttlSeconds?: number;
   /** -1000 to 1000; higher is served first. */
   priority?: number;
-  env?: Record<string, string>;
   note?: string;
 }
 
@@ -46,6 +48,7 @@ export class LeaseService {
     private readonly installation: InstallationStore,
     private readonly allocator: Allocator,
     private readonly signals: Signals,
+    private readonly secrets: Secrets,
   ) {}
 
   /**
@@ -58,7 +61,7 @@ export class LeaseService {
     { id = newId('lease'), ...waiting }: Waiting & { id?: string },
   ): Promise<LeaseView> {
     const consumer = await this.consumerFor(request, by);
-    const { type, blueprints = null, attributes = {}, priority = 0, env = {}, note = null } = request;
+    const { type, blueprints = null, attributes = {}, priority = 0, note = null } = request;
     mustBePossible(request, consumer);
     const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, consumer.profile.maxTtlSeconds);
     const lease = await this.allocator.request(
@@ -71,7 +74,7 @@ export class LeaseService {
         attributes,
         priority,
         ttlSeconds,
-        env,
+        sealedEnv: sealEnvironment(this.secrets, request),
         note,
         by: by.name,
         warm: false,
@@ -146,7 +149,7 @@ export class LeaseService {
 }
 
 function mustBePossible(
-  { type, blueprints, attributes, ttlSeconds, env }: LeaseRequest,
+  { type, blueprints, attributes, ttlSeconds, env, secrets }: LeaseRequest,
   consumer: ConsumerRow,
 ): void {
   const { maxTtlSeconds } = consumer.profile;
@@ -157,9 +160,11 @@ function mustBePossible(
       `must be at most ${maxTtlSeconds}s, as the profile of tier ${consumer.tier} says`,
     );
   }
-  if (env && Object.keys(env).some((key) => key.startsWith('BERTH_'))) {
-    throw faulty('impossible', 'env', 'must not set BERTH_ variables: those are the broker’s');
+  for (const [path, given] of Object.entries({ env, secrets })) {
+    if (given && Object.keys(given).some((key) => key.startsWith('BERTH_')))
+      throw faulty('impossible', path, 'must not set BERTH_ variables: those are the broker’s');
   }
+  mustAllowSecrets(secrets, { name: consumer.tier, profile: consumer.profile });
   const unlisted = blueprints?.filter((blueprint) => !consumer.blueprints.includes(blueprint)) ?? [];
   if (unlisted.length > 0) {
     throw faulty(

@@ -77,7 +77,7 @@ export class ResourceSteps {
         attributes: {},
         priority: 0,
         ttlSeconds: 1,
-        env: {},
+        sealedEnv: null,
         note: null,
         by: null,
         warm: resource.builtFor === null,

@@ -37,10 +37,10 @@ export class Views {
 
   /** A lease that holds a resource. */
   async lease(row: LeaseRow): Promise<Driven<LeaseView>> {
-    const { id, fence, attributes, env, resourceId } = row;
+    const { id, fence, attributes, resourceId } = row;
     const resource = resourceId === null ? undefined : await this.resources.get(resourceId);
     if (!resource) throw new Error(`Lease ${id} holds no resource.`);
     const { driver, view } = await this.resource(resource);
-    return { driver, view: { id, fence: fence ?? 0, attributes, env, resource: view } };
+    return { driver, view: { id, fence: fence ?? 0, attributes, resource: view } };
   }
 }

@@ -5,6 +5,7 @@ import { type CommonOptions, command, pairs, several } from './command.js';
 import { connect } from './connection.js';
 import { execute } from './execute.js';
 import { exitCodeOfCommand } from './exit.js';
+import { type SecretOptions, secretOptions, secrets } from './secrets.js';
 import { interruptibly } from './signals.js';
 
 /** The options of one command, the same for `exec` and `run`. */
@@ -12,6 +13,7 @@ export interface CommandOptions {
   cwd?: string;
   timeout?: string;
   commandEnv?: string[];
+  commandSecrets?: Record<string, string>;
   stdin?: boolean;
 }
 
@@ -24,28 +26,32 @@ export function commandOptions(target: Command): Command {
 }
 
 export async function commandBody(argv: string[], options: CommandOptions): Promise<Schemas['CommandBody']> {
-  const { cwd, timeout, commandEnv, stdin } = options;
+  const { cwd, timeout, commandEnv, commandSecrets, stdin } = options;
   return {
     // Commander takes `--` away before the first operand only; behind the lease of `exec` it comes with the words.
     argv: argv[0] === '--' ? argv.slice(1) : argv,
     cwd,
     timeout,
     env: commandEnv && pairs(commandEnv),
+    secrets: commandSecrets,
     stdin: stdin ? await text(process.stdin) : undefined,
   };
 }
 
-export const EXEC = commandOptions(
-  command('exec', 'run a command on a lease; ends with its exit code').argument('<lease>'),
+interface ExecOptions extends CommonOptions, CommandOptions, SecretOptions {
+  env?: string[];
+}
+
+export const EXEC = secretOptions(
+  commandOptions(command('exec', 'run a command on a lease; ends with its exit code').argument('<lease>')),
 )
   .option('--env <name=value>', 'environment; again for more', several)
   .passThroughOptions()
-  .action(
-    async (lease: string, argv: string[], options: CommonOptions & CommandOptions & { env?: string[] }) => {
-      const client = connect(options);
-      const body = await commandBody(argv, { ...options, commandEnv: options.env });
-      const { json } = options;
-      const ended = await interruptibly((signal) => execute(client, lease, body, { json, signal }));
-      process.exitCode = exitCodeOfCommand(ended);
-    },
-  );
+  .action(async (lease: string, argv: string[], options: ExecOptions) => {
+    const client = connect(options);
+    const own = { commandEnv: options.env, commandSecrets: secrets(options) };
+    const body = await commandBody(argv, { ...options, ...own });
+    const { json } = options;
+    const ended = await interruptibly((signal) => execute(client, lease, body, { json, signal }));
+    process.exitCode = exitCodeOfCommand(ended);
+  });

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import type { Schemas } from '../client/client.js';
 import { pairs, several } from './command.js';
 import { UsageError } from './exit.js';
+import { type SecretOptions, secretOptions, secrets } from './secrets.js';
 
 /** The options that say what to lease, the same for `lease` and `run`. */
-export interface WantedOptions {
+export interface WantedOptions extends SecretOptions {
   type?: string;
   blueprint?: string[];
   consumer?: string;
@@ -21,7 +22,7 @@ export interface WantedOptions {
 }
 
 export function wantedOptions(command: Command): Command {
-  return command
+  return secretOptions(command)
     .option('--type <type>', 'host or working-copy; the latter where --repo is given')
     .option('--blueprint <name>', 'blueprint allowed; again for more', several)
     .option('--consumer <name>', 'who leases, for admins')
@@ -52,6 +53,7 @@ export function leaseBody(options: WantedOptions): Schemas['LeaseBody'] {
     ttl,
     priority: priority === undefined ? undefined : Number(priority),
     env: env && pairs(env),
+    secrets: secrets(options),
     note,
   };
 }

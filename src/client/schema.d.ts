@@ -923,6 +923,10 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description Given to each command beside `env`, of which nothing is ever shown: sealed where it is kept, and `***` in output. Values of 6 bytes to 16 KiB, together at most that; each line of one is masked, too. */
+            secrets?: {
+                [key: string]: string;
+            };
             /** @description For people. */
             note?: string;
         };
@@ -1002,6 +1006,10 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
+            /** @description More of its environment, of which nothing is ever shown: sealed where it is kept, and `***` in output. Values of 6 bytes to 16 KiB, together at most that; each line of one is masked, too. */
+            secrets?: {
+                [key: string]: string;
+            };
             /** @description Text that it reads from its standard input. */
             stdin?: string;
             /** @description It is killed after this time; 10m when left out, at most 1d. */
@@ -1011,6 +1019,7 @@ export interface components {
             id: string;
             /** @description Id of the lease. */
             lease: string;
+            /** @description Secrets are masked. */
             argv: string[];
             /** @description Relative to the lease’s directory. */
             cwd: string | null;
@@ -1023,7 +1032,7 @@ export interface components {
             signal: string | null;
             /** @description Why it ended, where the state alone does not say. */
             reason: string | null;
-            /** @description Bytes that it wrote, those that were not kept included. */
+            /** @description Bytes of its output, secrets counted as their masks, those that were not kept included. */
             outputBytes: number;
             /** Format: date-time */
             createdAt: string;
@@ -2123,7 +2132,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `lease-not-active`, `idempotency-conflict` */
+            /** @description `lease-not-active`, `conflict`, `idempotency-conflict` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2150,7 +2159,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `impossible` */
+            /** @description `impossible`, `policy-denies` */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -13,11 +13,10 @@ export type OutputStream = 'stdout' | 'stderr';
 export interface Command {
   id: string;
   leaseId: string;
-  /** Words as given to exec; a `shell` request becomes `['sh', '-c', text]`. */
+  /** Words as given to exec, secrets masked; a `shell` request becomes `['sh', '-c', text]`. */
   argv: string[];
   /** Relative to the lease's directory. */
   cwd: string | null;
-  env: Record<string, string>;
   timeoutSeconds: number;
   state: CommandState;
   exitCode: number | null;

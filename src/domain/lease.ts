@@ -63,7 +63,10 @@ export interface Lease {
   /** Place in the queue: first come, first served among equals. */
   seq: number;
   ttlSeconds: number;
+  /** As earlier versions kept it, unsealed; empty on leases made since. */
   env: Record<string, string>;
+  /** What its commands are given as environment, secrets included, sealed; null where that is nothing, and when it is over. */
+  sealedEnv: Buffer | null;
   note: string | null;
   blueprint: string | null;
   resourceId: string | null;

@@ -7,6 +7,9 @@ export const MASK = '***';
  */
 export const SHORTEST_SECRET_BYTES = 6;
 
+/** Most that the secrets of one lease, or one command, may take together, in bytes: a mask takes up to some hundred times that. */
+export const MOST_SECRET_BYTES = 16 * 1024;
+
 /** Columns of a state before those of its transitions: the length of the longest secret that ends in it. */
 const MATCH = 0;
 
@@ -212,6 +215,18 @@ export class MaskedStream {
 }
 
 const SHOWN = Buffer.from(MASK);
+
+/** What would be right for secrets by name; undefined where they are. */
+export function secretsFault(secrets: Readonly<Record<string, string>>): string | undefined {
+  const sizes = Object.entries(secrets).map(([name, value]) => ({ name, bytes: Buffer.byteLength(value) }));
+  const short = sizes.find(({ bytes }) => bytes < SHORTEST_SECRET_BYTES);
+  if (short)
+    return `must have values of at least ${SHORTEST_SECRET_BYTES} bytes, which can be masked in output; ${short.name} is shorter`;
+  const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  return all > MOST_SECRET_BYTES
+    ? `must have values of at most ${MOST_SECRET_BYTES} bytes together`
+    : undefined;
+}
 
 function withLines(secret: string): string[] {
   return [secret, ...secret.split(/[\r\n]+/).map((line) => line.trim())];

@@ -123,8 +123,6 @@ export interface LeaseView {
   id: string;
   fence: number;
   attributes: LeaseAttributes;
-  /** Environment that the lease gives to each of its commands. */
-  env: Record<string, string>;
   resource: ResourceView;
 }
 

@@ -37,6 +37,7 @@ export class FakeSpec {
   @Allow() network?: unknown;
   @Allow() runtime?: unknown;
   @Allow() hosts?: unknown;
+  @Allow() gitCredential?: unknown;
 }
 
 /**

@@ -2,7 +2,18 @@ import { ApiPropertyOptional } from '@nestjs/swagger';
 import type { CommandRequest } from '../broker/command.service.js';
 import { type Command as CommandRecord, MAX_COMMAND_SECONDS, type OutputStream } from '../domain/command.js';
 import { COMMAND, type CommandState } from '../domain/state-machine.js';
-import { Choice, DurationField, Environment, Optional, Text, TextList, WholeText } from './fields.js';
+import { mustDiffer } from './environment.js';
+import {
+  Choice,
+  DurationField,
+  Environment,
+  Optional,
+  SECRETS_ARE,
+  SecretEnvironment,
+  Text,
+  TextList,
+  WholeText,
+} from './fields.js';
 import { malformed } from './input.pipe.js';
 import { pageOf } from './page.dto.js';
 import { Field, Nullable, NullableWhen, OneOf, Strings, When } from './response-fields.js';
@@ -27,6 +38,10 @@ export class CommandBody {
   @Optional()
   @Environment('On top of the lease’s.')
   env?: Record<string, string>;
+
+  @Optional()
+  @SecretEnvironment(`More of its environment, ${SECRETS_ARE}`)
+  secrets?: Record<string, string>;
 
   @Optional()
   @Text(1024 * 1024, 'Text that it reads from its standard input.', 0)
@@ -58,14 +73,15 @@ export class OutputQuery {
 export class Command {
   @Field() id!: string;
   @Field('Id of the lease.') lease!: string;
-  @Strings() argv!: string[];
+  @Strings('Secrets are masked.') argv!: string[];
   @Nullable('string', 'Relative to the lease’s directory.') cwd!: string | null;
   @Field('Duration.') timeout!: string;
   @OneOf(Object.keys(COMMAND)) state!: CommandState;
   @Nullable('integer') exitCode!: number | null;
   @Nullable('string', 'Name of the signal that ended it, such as SIGKILL.') signal!: string | null;
   @Nullable('string', 'Why it ended, where the state alone does not say.') reason!: string | null;
-  @Field('Bytes that it wrote, those that were not kept included.') outputBytes!: number;
+  @Field('Bytes of its output, secrets counted as their masks, those that were not kept included.')
+  outputBytes!: number;
   @When() createdAt!: Date;
   @NullableWhen() startedAt!: Date | null;
   @NullableWhen() endedAt!: Date | null;
@@ -90,6 +106,7 @@ export function toCommandRequest({ timeout, ...body }: CommandBody): CommandRequ
   if (argv && (argv.length === 0 || argv[0] === '')) {
     throw malformed([{ path: 'argv', message: 'must open with a program' }]);
   }
+  mustDiffer(body);
   const timeoutSeconds = seconds(timeout);
   if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > MAX_COMMAND_SECONDS)) {
     throw malformed([{ path: 'timeout', message: `must be from 1s to ${duration(MAX_COMMAND_SECONDS)}` }]);

@@ -43,10 +43,12 @@ export class CommandsController {
     faults: [
       'not-found',
       'lease-not-active',
+      'conflict',
       'idempotency-conflict',
       'lease-over',
       'stale-fence',
       'impossible',
+      'policy-denies',
     ],
     takes: ['wait', 'idempotency', 'fence'],
   })

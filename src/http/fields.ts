@@ -19,6 +19,7 @@ import {
 import { JSONSchema } from 'class-validator-jsonschema';
 import { NAME } from '../broker/declarations.js';
 import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
+import { SHORTEST_SECRET_BYTES, secretsFault } from '../domain/mask.js';
 
 /**
  * The kinds of fields that requests are made of. Each checks its value, says what would be right, and describes itself
@@ -123,12 +124,33 @@ export const Environment = (description: string) =>
   all(
     ValidateBy(
       { name: 'isEnvironment', validator: { validate: isEnvironment } },
-      { message: 'must map names such as CI_JOB (A-Z, a-z, 0-9, _) to texts' },
+      { message: ENVIRONMENT_IS },
     ),
     JSONSchema(() => ({ description, type: 'object', additionalProperties: { type: 'string' } })),
   );
 
-function isEnvironment(value: unknown): boolean {
+/** How secrets differ from what else is given as environment, for a field's description. */
+export const SECRETS_ARE =
+  'of which nothing is ever shown: sealed where it is kept, and `***` in output. Values of 6 bytes to 16 KiB, together at ' +
+  'most that; each line of one is masked, too.';
+
+/** The same, of secrets. */
+export const SecretEnvironment = (description: string) =>
+  all(
+    ValidateBy(
+      { name: 'isSecret', validator: { validate: (value) => isEnvironment(value) && !secretsFault(value) } },
+      { message: ({ value }) => (isEnvironment(value) ? secretsFault(value) : undefined) ?? ENVIRONMENT_IS },
+    ),
+    JSONSchema(() => ({
+      description,
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: SHORTEST_SECRET_BYTES },
+    })),
+  );
+
+const ENVIRONMENT_IS = 'must map names such as CI_JOB (A-Z, a-z, 0-9, _) to texts';
+
+function isEnvironment(value: unknown): value is Record<string, string> {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -2,6 +2,7 @@ import type { LeaseRequest, LeaseView } from '../broker/lease.service.js';
 import type { ResourceType } from '../domain/blueprint.js';
 import { ENDED_REASONS, type EndedReason, WAITING_REASONS, type WaitingReason } from '../domain/lease.js';
 import { LEASE, type LeaseState } from '../domain/state-machine.js';
+import { mustDiffer } from './environment.js';
 import {
   Choice,
   DurationField,
@@ -10,6 +11,8 @@ import {
   NameField,
   NameList,
   Optional,
+  SECRETS_ARE,
+  SecretEnvironment,
   Text,
   Whole,
 } from './fields.js';
@@ -61,6 +64,10 @@ export class LeaseBody {
   @Optional()
   @Environment('Given to each command.')
   env?: Record<string, string>;
+
+  @Optional()
+  @SecretEnvironment(`Given to each command beside \`env\`, ${SECRETS_ARE}`)
+  secrets?: Record<string, string>;
 
   @Optional()
   @Text(1000, 'For people.')
@@ -135,6 +142,7 @@ export class LeasePage extends pageOf(Lease) {}
 
 /** @throws BrokerError `malformed` naming the faulty attribute. */
 export function toLeaseRequest({ ttl, attributes, ...body }: LeaseBody): LeaseRequest {
+  mustDiffer(body);
   return {
     ...body,
     ttlSeconds: seconds(ttl),

@@ -8,8 +8,6 @@ export interface NewCommand {
   leaseId: string;
   argv: string[];
   cwd: string | null;
-  env: Record<string, string>;
-  stdin: Buffer | null;
   timeoutSeconds: number;
 }
 
@@ -23,21 +21,24 @@ export interface OutputChunk {
 /** A runner is believed for this long after it last said that it is alive, in seconds. */
 export const RUNNER_SECONDS = 15;
 
-const COLUMNS = `id, lease_id, argv, cwd, env, timeout_seconds, state, exit_code, signal, reason, output_bytes, created_at,
+const COLUMNS = `id, lease_id, argv, cwd, timeout_seconds, state, exit_code, signal, reason, output_bytes, created_at,
   started_at, ended_at`;
 
 export class CommandStore {
   constructor(private readonly db: Queryable) {}
 
-  /** Records the command before it starts; false where it is recorded already. */
+  /**
+   * Records the command before it starts; false where it is recorded already. What it is given to work with, its
+   * environment and its stdin, is not kept: only the process that adds it ever runs it.
+   */
   async add(command: NewCommand, runner: string): Promise<boolean> {
-    const { id, leaseId, argv, cwd, env, stdin, timeoutSeconds } = command;
+    const { id, leaseId, argv, cwd, timeoutSeconds } = command;
     const rows = await this.db.rows(
       {
         name: 'add-command',
         text: `WITH added AS (
-            INSERT INTO commands (id, lease_id, argv, cwd, env, stdin, timeout_seconds, state, runner, alive_until, started_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, now() + interval '${RUNNER_SECONDS} s', now())
+            INSERT INTO commands (id, lease_id, argv, cwd, timeout_seconds, state, runner, alive_until, started_at)
+            VALUES ($1, $2, $3, $4, $5, 'running', $6, now() + interval '${RUNNER_SECONDS} s', now())
             ON CONFLICT (id) DO NOTHING RETURNING id),
           logged AS (
             INSERT INTO events (kind, command, lease, resource, consumer)
@@ -45,7 +46,7 @@ export class CommandStore {
               FROM added a JOIN leases l ON l.id = $2)
           SELECT id FROM added`,
       },
-      [id, leaseId, argv, cwd, JSON.stringify(env), stdin, timeoutSeconds, runner],
+      [id, leaseId, argv, cwd, timeoutSeconds, runner],
     );
     return rows.length > 0;
   }
@@ -79,7 +80,7 @@ export class CommandStore {
         name: 'command-ended',
         text: `WITH over AS (
             UPDATE commands SET state = $2, exit_code = $3, signal = $4, reason = $5, output_bytes = $6, ended_at = now(),
-                   alive_until = NULL, stdin = NULL
+                   alive_until = NULL
              WHERE id = $1 AND state IN ('queued', 'running') RETURNING *)
           INSERT INTO events (kind, command, lease, resource, consumer, data)
           SELECT 'command.' || $2, o.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END,
@@ -121,7 +122,7 @@ export class CommandStore {
     return this.db.rows({
       name: 'commands-lost',
       text: `WITH over AS (
-          UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL, stdin = NULL
+          UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL
            WHERE state IN ('queued', 'running') AND alive_until < now() RETURNING id, lease_id),
         logged AS (
           INSERT INTO events (kind, command, lease, consumer)

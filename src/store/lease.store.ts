@@ -24,7 +24,7 @@ export interface Ended extends LeaseRow {
 }
 
 export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.for_resource,
-  l.tier, l.type, l.state, l.allowed, l.attributes, l.priority, l.seq, l.ttl_seconds, l.env, l.note, l.blueprint,
+  l.tier, l.type, l.state, l.allowed, l.attributes, l.priority, l.seq, l.ttl_seconds, l.env, l.sealed_env, l.note, l.blueprint,
   l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
   l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
 
@@ -282,7 +282,7 @@ const END = {
     over AS (
       UPDATE leases SET ended = CASE WHEN state = 'pending' AND $2::jsonb -> id ->> 'ended' = 'released' THEN 'cancelled'
                                 ELSE $2::jsonb -> id ->> 'ended' END, ended_detail = nullif($2::jsonb -> id -> 'detail', 'null'),
-             ended_at = now(), waiting = NULL, attempts = 0,
+             ended_at = now(), waiting = NULL, attempts = 0, sealed_env = NULL,
              state = CASE WHEN used THEN $2::jsonb -> id ->> 'to' ELSE 'destroyed' END,
              due_at = CASE WHEN used THEN now() END,
              destroyed_at = CASE WHEN used THEN NULL ELSE now() END

@@ -247,7 +247,7 @@ class Changes {
   }
 
   private insert(lease: NewLease, place: Row): void {
-    const { id, object, forResource, allowed, attributes, priority, ttlSeconds, env, note, by } = lease;
+    const { id, object, forResource, allowed, attributes, priority, ttlSeconds, sealedEnv, note, by } = lease;
     this.added.push({
       id,
       object_kind: object.kind,
@@ -257,7 +257,7 @@ class Changes {
       attributes,
       priority,
       ttl_seconds: ttlSeconds,
-      env,
+      sealed_env: sealedEnv && `\\x${sealedEnv.toString('hex')}`,
       note,
       ...place,
     });
@@ -322,16 +322,16 @@ const BUILT = (
 const ADDED = (
   rows: string,
 ) => `INSERT INTO leases AS l (id, object_kind, object_name, for_resource, tier, type, state, allowed, attributes, priority,
-                      ttl_seconds, env, note, blueprint, resource_id, slot, fence, used, access, waiting, acquired_at,
+                      ttl_seconds, sealed_env, note, blueprint, resource_id, slot, fence, used, access, waiting, acquired_at,
                       active_at, expires_at, due_at)
-  SELECT id, object_kind, object_name, for_resource, $1, $2, state, allowed, attributes, priority, ttl_seconds, env, note,
+  SELECT id, object_kind, object_name, for_resource, $1, $2, state, allowed, attributes, priority, ttl_seconds, sealed_env, note,
          blueprint, resource_id, slot, fence, state = 'acquired' OR (for_resource IS NOT NULL AND state = 'active'), access,
          waiting, CASE WHEN state <> 'pending' THEN now() END, CASE WHEN state = 'active' THEN now() END,
          CASE WHEN state = 'active' AND for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END,
          CASE state WHEN 'acquired' THEN now()
                     WHEN 'active' THEN CASE WHEN for_resource IS NULL THEN now() + make_interval(secs => ttl_seconds) END END
     FROM jsonb_to_recordset(${rows}::jsonb) AS w (id text, state text, waiting text, object_kind text, object_name text,
-         for_resource text, allowed text[], attributes jsonb, priority int, ttl_seconds int, env jsonb, note text,
+         for_resource text, allowed text[], attributes jsonb, priority int, ttl_seconds int, sealed_env bytea, note text,
          blueprint text, resource_id text, slot int, fence bigint, access jsonb)
   ON CONFLICT (id) DO NOTHING
   RETURNING ${LEASE_ROW}`;
@@ -346,6 +346,7 @@ const CHANGED = (
          active_at = CASE WHEN w.state = 'active' THEN now() END,
          ended_at = CASE WHEN w.state = 'destroyed' THEN now() END,
          destroyed_at = CASE WHEN w.state = 'destroyed' THEN now() END,
+         sealed_env = CASE WHEN w.state <> 'destroyed' THEN l.sealed_env END,
          expires_at = CASE WHEN w.state = 'active' AND l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END,
          due_at = CASE w.state WHEN 'acquired' THEN now()
             WHEN 'active' THEN CASE WHEN l.for_resource IS NULL THEN now() + make_interval(secs => l.ttl_seconds) END END

@@ -26,7 +26,7 @@ export interface NewLease {
   attributes: LeaseAttributes;
   priority: number;
   ttlSeconds: number;
-  env: Record<string, string>;
+  sealedEnv: Buffer | null;
   note: string | null;
   by: string | null;
   /** It carries a resource that is built to be kept warm, so that nobody waits for it yet. */

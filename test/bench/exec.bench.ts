@@ -27,7 +27,6 @@ await runBench('exec', async (server) => {
     id: lease.id,
     fence: 1,
     attributes: {},
-    env: {},
     resource: {
       id: String(lease.resource),
       broker: 'bench',

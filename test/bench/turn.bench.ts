@@ -113,7 +113,7 @@ function leaseOf(caller: number): NewLease {
     attributes: {},
     priority: 0,
     ttlSeconds: 3600,
-    env: {},
+    sealedEnv: null,
     note: null,
     by: null,
     warm: false,

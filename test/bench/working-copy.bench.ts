@@ -107,7 +107,6 @@ async function cycles(copy: Copy, uri: string, branches: string[], bare?: Bare):
       id: `lease_${uri.length}_${cycle + 2}`,
       fence: 1,
       attributes: { repositories: { src: { uri, branch } } },
-      env: {},
       resource,
     };
     const began = performance.now();
@@ -246,7 +245,7 @@ async function copyOn(
     id: 'res_copy',
     blueprint: { name: 'copies', type: driver.type, tier: 'low', spec: { hosts: ['hosts'] } },
     place: null,
-    hostLease: { id: 'lease_host', fence: 1, attributes: {}, env: {}, resource: stand },
+    hostLease: { id: 'lease_host', fence: 1, attributes: {}, resource: stand },
   };
   await driver.build(resource, unhurried());
   return { driver, resource, end: () => host.destroy(stand, unhurried()) };

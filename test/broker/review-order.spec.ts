@@ -48,7 +48,7 @@ it('A request that comes with a review of a long queue does not overtake its equ
     attributes: {},
     priority: 0,
     ttlSeconds: 60,
-    env: {},
+    sealedEnv: null,
     note: null,
     by: 'step',
     warm: false,

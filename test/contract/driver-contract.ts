@@ -23,7 +23,7 @@ let leases = 0;
 /** A lease that asks for nothing in particular. */
 export function leaseOn(resource: ResourceView): LeaseView {
   leases += 1;
-  return { id: `lease_contract${leases}`, fence: leases, attributes: {}, env: {}, resource };
+  return { id: `lease_contract${leases}`, fence: leases, attributes: {}, resource };
 }
 
 export interface Ran {

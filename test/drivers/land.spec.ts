@@ -249,7 +249,6 @@ const lease: LeaseView = {
   id: 'lease_1',
   fence: 1,
   attributes: {},
-  env: {},
   resource: {
     id: 'res_copy',
     broker: 'broker-of-the-test',

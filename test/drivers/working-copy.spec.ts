@@ -330,7 +330,7 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
 
   function leaseFor(attributes: LeaseAttributes): LeaseView {
     leases += 1;
-    return { id: `lease_copy${leases}`, fence: leases, attributes, env: {}, resource };
+    return { id: `lease_copy${leases}`, fence: leases, attributes, resource };
   }
 });
 

@@ -62,6 +62,30 @@ const WHOLE = Array.from({ length: LINES }, (_, index) => `${index + 1}\n`).join
     );
   });
 
+  it('shows *** for secrets, live and kept, also where they lie across a cut', async () => {
+    const TOKEN = 'token-of-the-test';
+    const KEY = '-----BEGIN KEY-----\nfirst line of it\n-----END KEY-----\n';
+    const [before, after] = [OUTPUT_KEPT_BYTES - 2, 2 * OUTPUT_KEPT_BYTES];
+    const shell = `
+      head -c ${before} /dev/zero | tr '\\0' x; printf %s "$TOKEN"
+      head -c ${after} /dev/zero | tr '\\0' y; printf '\\377%s\\0' "$TOKEN"
+      printf %s "$KEY" | while read -r line; do echo "> $line" >&2; done`;
+    const at = `/v1/leases/${lease}/commands`;
+    const { id } = await berth.ok(`POST ${at}`, { body: { shell, secrets: { TOKEN, KEY } } });
+    const live = await berth.call(`GET ${at}/${id}/output?follow=true&stream=stdout`);
+    const whole = `${'x'.repeat(before)}***${'y'.repeat(after)}\ufffd***\0`;
+    expect(sha256(live.body)).toBe(sha256(whole));
+
+    const kept = (await berth.call(`GET ${at}/${id}/output?stream=stdout`)).body;
+    expect(kept.slice(0, OUTPUT_KEPT_BYTES)).toBe(`${'x'.repeat(before)}**`);
+    expect(kept.slice(-7)).toBe('yy\ufffd***\0');
+    expect((await berth.call(`GET ${at}/${id}/output?stream=stderr`)).body).toMatch(/(> \*\*\*\n){3}$/);
+    // The two of stdout, three of stderr, and what is before each.
+    expect(await berth.ok(`GET ${at}/${id}`)).toMatchObject({
+      outputBytes: before + after + 2 * 3 + 2 + 3 * '> ***\n'.length,
+    });
+  });
+
   it('is refused another word for follow', async () => {
     const { id } = await berth.run(lease, 'true');
     const { status, body } = await berth.call(`GET /v1/leases/${lease}/commands/${id}/output?follow=maybe`);

@@ -72,7 +72,7 @@ const asks = (by: string): NewLease => ({
   attributes: {},
   priority: 0,
   ttlSeconds: 60,
-  env: {},
+  sealedEnv: null,
   note: null,
   by: null,
   warm: false,

@@ -81,7 +81,7 @@ export class Copies {
     repositories: LeaseAttributes['repositories'],
   ): Promise<LeaseView & { activation: Activation }> {
     this.leases += 1;
-    const lease = { id: `lease_c${this.leases}`, fence: this.leases, attributes: { repositories }, env: {} };
+    const lease = { id: `lease_c${this.leases}`, fence: this.leases, attributes: { repositories } };
     const view = { ...lease, resource: copy };
     return { ...view, activation: await this.driver.activate(view, unhurried()) };
   }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { Credential } from '../credentials.js';
 import { withAccess } from './git-access.js';
-import { environment, type GitAccess } from './trusted-git.js';
+import { environment, type GitAccess, trustedGit } from './trusted-git.js';
 
 const PASSWORD: Credential = {
   kind: 'basic',
@@ -54,6 +54,16 @@ describe('access of trusted git', () => {
       },
     );
     expect(existsSync(file)).toBe(false);
+  });
+
+  it('is not told by what git says', async () => {
+    const { secret } = await access('https://git.example.org/a.git', PASSWORD);
+    const said = { config: [], env: { GIT_DIR: `/nowhere/${PASSWORD.secret}` }, secret };
+    const run = { phase: 'fetch' as const, args: ['status'], signal: new AbortController().signal };
+    await expect(trustedGit({ ...run, access: said })).rejects.toMatchObject({
+      message: expect.stringContaining("'/nowhere/***'"),
+      details: { stderr: expect.not.stringContaining(PASSWORD.secret) },
+    });
   });
 
   it('gives nothing where nothing fits', async () => {

@@ -29,7 +29,7 @@ export async function withAccess<T>(
   try {
     const file = join(directory, 'key');
     await writeFile(file, `${credential.secret.trimEnd()}\n`, { mode: 0o600 });
-    return await use(sshAccess(knownHosts, file));
+    return await use({ ...sshAccess(knownHosts, file), secret: credential.secret });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -65,5 +65,6 @@ function passwordAccess(uri: string, credential: Credential): GitAccess {
   return {
     config: [`credential.${origin}.helper=${HELPER}`],
     env: { BERTH_GIT_USERNAME: credential.username ?? 'git', BERTH_GIT_PASSWORD: credential.secret },
+    secret: credential.secret,
   };
 }

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { StringDecoder } from 'node:string_decoder';
+import { Mask } from '../../domain/mask.js';
 import { aborted } from '../aborted.js';
 import { DriverError, type DriverFaultCode } from '../driver.js';
 
@@ -23,12 +25,16 @@ export interface GitRun {
 export interface GitAccess {
   config: string[];
   env: Record<string, string>;
+  /** What of it is masked, should git or a server say it. */
+  secret?: string;
 }
 
 /** Kept of each stream, in characters: the end, where git says what was wrong. */
 const KEPT = 16_384;
 /** From the polite signal, at which git removes its lock files, to the other, in milliseconds. */
 const GRACE_MS = 2000;
+
+const NOTHING = new Mask([]);
 
 /** Nothing that a repository brings along is run, nothing that a person configured is read. */
 const CONFIG = [
@@ -68,11 +74,16 @@ export async function trustedGit(run: GitRun): Promise<string> {
     detached: true,
   });
   const said = { stdout: '', stderr: '' };
+  const mask = new Mask(access?.secret === undefined ? [] : [access.secret]);
   for (const name of ['stdout', 'stderr'] as const) {
     const all = name === 'stdout' ? whole : undefined;
-    child[name].setEncoding(all ?? 'utf8').on('data', (text: string) => {
+    // What is read whole is data, and not shown.
+    const [decoder, masked] = [new StringDecoder(all ?? 'utf8'), (all ? NOTHING : mask).stream()];
+    const add = (text: string) => {
       said[name] = all ? said[name] + text : (said[name] + text).slice(-KEPT);
-    });
+    };
+    child[name].on('data', (bytes: Buffer) => add(decoder.write(masked.take(bytes))));
+    child[name].once('end', () => add(decoder.end(masked.end())));
   }
   let insist: NodeJS.Timeout | undefined;
   const stop = () => {
