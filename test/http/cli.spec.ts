@@ -59,6 +59,33 @@ describe('the exit code', () => {
   });
 });
 
+describe('a secret', () => {
+  const SECRET = { TOKEN: 'token-of-the-cli' };
+
+  it.each([['run'], ['exec', 'LEASE']])(
+    'that %s is given by name is masked in the output',
+    async (...words) => {
+      const { id } = await world.lease();
+      const target = words.map((word) => (word === 'LEASE' ? id : word));
+      const args = [
+        ...target.slice(0, 1),
+        '--secret',
+        'TOKEN',
+        ...target.slice(1),
+        '--',
+        'echo',
+        SECRET.TOKEN,
+      ];
+      expect(await berth(args, SECRET)).toMatchObject({ code: 0, stdout: '***\n' });
+    },
+  );
+
+  it('that is not there is told before anything is asked for', async () => {
+    const { code, stderr } = await berth(['run', '--secret', 'TOKEN', '--', 'echo']);
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('TOKEN') });
+  });
+});
+
 describe('berth run', () => {
   const releasedOf = async (note: string) => {
     const { items } = (await world.call('GET /v1/leases?consumer=step&limit=500')).body;
