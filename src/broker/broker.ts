@@ -101,7 +101,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const secrets = new Secrets(config.secretKey);
   const credentials = new Credentials(new CredentialStore(db), secrets);
   const drivers = makeDrivers(credentials);
-  const views = new Views(brokerId, drivers, blueprints, resources, leases);
+  const views = new Views(brokerId, drivers, resources);
   const signals = new Signals();
   const notifications = new Notifications(db.url, processId, (topics) => signals.receive(topics));
   signals.forwardTo((topics) => notifications.send(topics));

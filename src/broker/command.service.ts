@@ -80,13 +80,22 @@ export class CommandService {
     const lease = await leaseFor(leases, leaseId, by, 'act');
     const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
     const argv = argvOf(request);
-    if (!(await commands.get(id))) {
+    try {
       mustBeActive(lease, fence);
-      if (request.secrets) mustAllowSecrets(request.secrets, (await installation.tier(lease.tier)) as Tier);
-      const given = [openEnvironment(secrets, lease), request];
-      const hidden = given.flatMap((one) => Object.values(one.secrets ?? {}));
-      if (!(await leases.use(leaseId, lease.fence as number)))
-        mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
+    } catch (error) {
+      // What is sent again is answered also when the lease is over by now.
+      if (await commands.get(id)) return this.settled(leaseId, id, waiting);
+      throw error;
+    }
+    if (request.secrets) mustAllowSecrets(request.secrets, (await installation.tier(lease.tier)) as Tier);
+    const given = [openEnvironment(secrets, lease), request];
+    const hidden = given.flatMap((one) => Object.values(one.secrets ?? {}));
+    const mask = new Mask(hidden);
+    const shown = argv.map((word) => mask.text(word));
+    const command = { id, leaseId, argv: shown, cwd, timeoutSeconds };
+    const outcome = await commands.add(command, lease.fence as number, processId);
+    if (outcome === 'over') mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
+    if (outcome === 'added') {
       const process: ProcessSpec = {
         id,
         argv,
@@ -95,19 +104,16 @@ export class CommandService {
         stdin: stdin === undefined ? null : Buffer.from(stdin),
         timeoutSeconds,
       };
-      const mask = new Mask(hidden);
-      const shown = argv.map((word) => mask.text(word));
-      if (await commands.add({ id, leaseId, argv: shown, cwd, timeoutSeconds }, processId))
-        this.run(lease, process, hidden);
+      this.run(lease, process, hidden);
       signals.send('events');
     }
-    return this.get(leaseId, id, by, waiting);
+    return this.settled(leaseId, id, waiting);
   }
 
   /** The record; with `waitSeconds`, once the command has ended. */
   async get(leaseId: string, id: string, by: Principal, waiting: Waiting = {}): Promise<Command> {
     await leaseFor(this.parts.leases, leaseId, by, 'read');
-    return this.parts.signals.until(id, () => this.record(leaseId, id), hasEnded, waiting);
+    return this.settled(leaseId, id, waiting);
   }
 
   async list(leaseId: string, page: PageRequest, by: Principal): Promise<Page<Command>> {
@@ -162,6 +168,10 @@ export class CommandService {
     }
   }
 
+  private settled(leaseId: string, id: string, waiting: Waiting): Promise<Command> {
+    return this.parts.signals.until(id, () => this.record(leaseId, id), hasEnded, waiting);
+  }
+
   private async record(leaseId: string, id: string): Promise<Command> {
     const command = await this.parts.commands.get(id);
     if (command?.leaseId !== leaseId)
@@ -198,17 +208,20 @@ export class CommandService {
     command: ProcessSpec,
     { output, hidden, signal }: { output: OutputRecord; hidden: readonly string[]; signal: AbortSignal },
   ): Promise<void> {
-    const { commands, leases, views, losses, credentials } = this.parts;
+    const { commands, leases, views, losses, credentials, signals } = this.parts;
     let mask = new Mask(hidden);
     let exit: Exit;
     let resource: ResourceView | undefined;
     try {
-      const { driver, view } = await views.lease(lease);
+      // The end of the lease aborts the signal from now on; it may have come before anyone listened.
+      const [{ driver, view }, isHeld] = await Promise.all([
+        views.lease(lease),
+        leases.holds(lease.id, lease.fence as number),
+      ]);
       resource = view.resource;
       mask = new Mask([...hidden, ...(await credentials.secretsOf(resource))]);
       const shown = new MaskedOutput(mask, output);
-      // From here on the end of the lease aborts the signal; it may have come before anyone listened.
-      exit = (await leases.use(lease.id, view.fence))
+      exit = isHeld
         ? await driver
             .execute(view, command, (stream, chunk) => shown.add(stream, chunk), { signal })
             .finally(() => shown.end())
@@ -222,7 +235,8 @@ export class CommandService {
     }
     await output.end();
     if (exit.kind !== 'exited' && exit.reason) exit.reason = mask.text(exit.reason);
-    await whenAvailable(() => commands.ended(command.id, exit, output.bytes));
+    const record = await whenAvailable(() => commands.ended(command.id, exit, output.bytes));
+    if (record) signals.show(command.id, record);
   }
 
   private async beat(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Command, Exit, OutputStream } from '../domain/command.js';
 import type { CommandState } from '../domain/state-machine.js';
-import type { Queryable } from './database.js';
+import { one, type Queryable } from './database.js';
+import { IN_HAND } from './lease.store.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 
 export interface NewCommand {
@@ -28,27 +29,34 @@ export class CommandStore {
   constructor(private readonly db: Queryable) {}
 
   /**
-   * Records the command before it starts; false where it is recorded already. What it is given to work with, its
-   * environment and its stdin, is not kept: only the process that adds it ever runs it.
+   * Records the command before it starts, and that its lease has been used: `added`, `known` where it is recorded already,
+   * `over` where the lease is over, expired, or held under another fence. What it is given to work with, its environment
+   * and its stdin, is not kept: only the process that adds it ever runs it.
    */
-  async add(command: NewCommand, runner: string): Promise<boolean> {
+  async add(command: NewCommand, fence: number, runner: string): Promise<'added' | 'known' | 'over'> {
     const { id, leaseId, argv, cwd, timeoutSeconds } = command;
-    const rows = await this.db.rows(
-      {
-        name: 'add-command',
-        text: `WITH added AS (
+    const { outcome } = one(
+      await this.db.rows<{ outcome: 'added' | 'known' | 'over' }>(
+        {
+          name: 'add-command',
+          text: `WITH held AS (
+            UPDATE leases SET used = true WHERE id = $2 AND fence = $7 AND ${IN_HAND} RETURNING *),
+          added AS (
             INSERT INTO commands (id, lease_id, argv, cwd, timeout_seconds, state, runner, alive_until, started_at)
-            VALUES ($1, $2, $3, $4, $5, 'running', $6, now() + interval '${RUNNER_SECONDS} s', now())
+            SELECT $1, $2, $3, $4, $5, 'running', $6, now() + interval '${RUNNER_SECONDS} s', now() FROM held
             ON CONFLICT (id) DO NOTHING RETURNING id),
           logged AS (
             INSERT INTO events (kind, command, lease, resource, consumer)
             SELECT 'command.running', a.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END
-              FROM added a JOIN leases l ON l.id = $2)
-          SELECT id FROM added`,
-      },
-      [id, leaseId, argv, cwd, timeoutSeconds, runner],
+              FROM added a, held l)
+          SELECT CASE WHEN EXISTS (SELECT FROM added) THEN 'added'
+                      WHEN EXISTS (SELECT FROM held) OR EXISTS (SELECT FROM commands WHERE id = $1) THEN 'known'
+                      ELSE 'over' END AS outcome`,
+        },
+        [id, leaseId, argv, cwd, timeoutSeconds, runner, fence],
+      ),
     );
-    return rows.length > 0;
+    return outcome;
   }
 
   async get(id: string): Promise<Command | undefined> {
@@ -72,20 +80,22 @@ export class CommandStore {
     return pageOf(rows, limit, ({ id }) => id);
   }
 
-  /** Completes the record, unless it is complete. */
-  async ended(id: string, exit: Exit, outputBytes: number): Promise<void> {
+  /** Completes the record, unless it is complete: then it is undefined. */
+  async ended(id: string, exit: Exit, outputBytes: number): Promise<Command | undefined> {
     const state: CommandState = exit.kind;
-    await this.db.rows(
+    const [record] = await this.db.rows<Command>(
       {
         name: 'command-ended',
         text: `WITH over AS (
             UPDATE commands SET state = $2, exit_code = $3, signal = $4, reason = $5, output_bytes = $6, ended_at = now(),
                    alive_until = NULL
-             WHERE id = $1 AND state IN ('queued', 'running') RETURNING *)
-          INSERT INTO events (kind, command, lease, resource, consumer, data)
-          SELECT 'command.' || $2, o.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END,
-                 jsonb_strip_nulls(jsonb_build_object('exitCode', o.exit_code, 'signal', o.signal, 'reason', o.reason))
-            FROM over o JOIN leases l ON l.id = o.lease_id`,
+             WHERE id = $1 AND state IN ('queued', 'running') RETURNING *),
+          logged AS (
+            INSERT INTO events (kind, command, lease, resource, consumer, data)
+            SELECT 'command.' || $2, o.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END,
+                   jsonb_strip_nulls(jsonb_build_object('exitCode', o.exit_code, 'signal', o.signal, 'reason', o.reason))
+              FROM over o JOIN leases l ON l.id = o.lease_id)
+          SELECT ${COLUMNS} FROM over`,
       },
       [
         id,
@@ -96,6 +106,7 @@ export class CommandStore {
         outputBytes,
       ],
     );
+    return record;
   }
 
   /** Says that the runner lives, and that the leases whose commands it runs are in use: they do not expire meanwhile, short of the hard maximum of their tier. */

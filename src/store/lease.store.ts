@@ -34,6 +34,9 @@ const EXPIRES_IN = `CASE WHEN l.expires_at IS NOT NULL
 /** SQL for the columns of a `LeaseRow` that does not wait. */
 export const LEASE_ROW = `${LEASE_COLUMNS}, NULL AS position, ${EXPIRES_IN}`;
 
+/** SQL for whether its holder may do something through a lease. */
+export const IN_HAND = `state = 'active' AND (expires_at IS NULL OR expires_at > now())`;
+
 /** SQL for leases as their holders see them. */
 function visible(leases: string): string {
   return `WITH shown AS MATERIALIZED (${leases}), ${PLACES}
@@ -108,12 +111,24 @@ export class LeaseStore {
       {
         name: 'use-lease',
         text: `UPDATE leases SET used = true
-                WHERE id = $1 AND fence = $2 AND state = 'active' AND (expires_at IS NULL OR expires_at > now())
+                WHERE id = $1 AND fence = $2 AND ${IN_HAND}
                 RETURNING id`,
       },
       [id, fence],
     );
     return rows.length > 0;
+  }
+
+  /** Whether the lease is active still, under this fence. */
+  async holds(id: string, fence: number): Promise<boolean> {
+    const [row] = await this.db.rows<{ holds: boolean }>(
+      {
+        name: 'lease-holds',
+        text: `SELECT EXISTS (SELECT FROM leases WHERE id = $1 AND fence = $2 AND ${IN_HAND}) AS holds`,
+      },
+      [id, fence],
+    );
+    return row?.holds ?? false;
   }
 
   /**

@@ -1,3 +1,5 @@
+import type { Blueprint } from '../domain/blueprint.js';
+import type { Lease } from '../domain/lease.js';
 import type { Machine } from '../domain/machine.js';
 import type { LiveHost } from '../domain/machine-findings.js';
 import type { Resource } from '../domain/resource.js';
@@ -24,6 +26,13 @@ export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.h
   r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.former_spec, r.last_consumer, r.reason,
   r.created_at, r.active_at, r.last_used_at, r.ended_at`;
 
+/** A resource as a driver has to know it. */
+export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'formerSpec'> {
+  blueprint: Pick<Blueprint, 'name' | 'type' | 'tier' | 'spec'>;
+  /** By which the one above it stands on it; null for the one on top. */
+  lease: (Pick<Lease, 'id' | 'attributes'> & { fence: number | null }) | null;
+}
+
 /** A change of one resource by the step that claimed it. Absent fields stay. */
 export interface ResourceChange {
   state?: ResourceState;
@@ -42,6 +51,26 @@ export class ResourceStore {
       [id],
     );
     return rows[0];
+  }
+
+  /** The resource and then what it stands on, each with its blueprint and the lease that holds it up. */
+  standing(id: string): Promise<Standing[]> {
+    return this.db.rows(
+      {
+        name: 'standing',
+        text: `WITH RECURSIVE chain AS (
+          SELECT r.id, r.blueprint, r.place, r.handle, r.former_spec, r.host_lease_id, NULL::jsonb AS lease, 0 AS depth
+            FROM resources r WHERE r.id = $1
+          UNION ALL
+          SELECT h.id, h.blueprint, h.place, h.handle, h.former_spec, h.host_lease_id,
+                 jsonb_build_object('id', l.id, 'fence', l.fence, 'attributes', l.attributes), c.depth + 1
+            FROM chain c JOIN leases l ON l.id = c.host_lease_id JOIN resources h ON h.id = l.resource_id)
+        SELECT c.id, c.place, c.handle, c.former_spec, c.lease,
+               jsonb_build_object('name', b.name, 'type', b.type, 'tier', b.tier, 'spec', b.spec) AS blueprint
+          FROM chain c JOIN blueprints b ON b.name = c.blueprint ORDER BY c.depth`,
+      },
+      [id],
+    );
   }
 
   /**

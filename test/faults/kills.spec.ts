@@ -64,7 +64,6 @@ it.each([
   // The lease on it.
   'activate:1',
   'lease-activated:1',
-  'use-lease:1',
   'add-command:1',
   'execute:1',
   'command-ended:1',
