@@ -4,8 +4,13 @@ import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import { Mask } from '../domain/mask.js';
 import type { Tier } from '../domain/tier.js';
-import { DriverError, type ProcessSpec, type ResourceView } from '../drivers/driver.js';
-import { type CommandStore, type OutputChunk, RUNNER_SECONDS } from '../store/command.store.js';
+import { DriverError, type LeaseView, type ProcessSpec, type ResourceView } from '../drivers/driver.js';
+import {
+  type CommandStore,
+  type NewCommand,
+  type OutputChunk,
+  RUNNER_SECONDS,
+} from '../store/command.store.js';
 import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { Page, PageRequest } from '../store/page.js';
@@ -19,7 +24,7 @@ import { MaskedOutput } from './masked-output.js';
 import { OutputRecord } from './output-record.js';
 import type { Secrets } from './secrets.js';
 import type { Signals } from './signals.js';
-import type { Views } from './views.js';
+import type { Driven, Views } from './views.js';
 import { whenAvailable } from './when-available.js';
 
 /** What to run; its environment comes over the lease's. */
@@ -76,7 +81,7 @@ export class CommandService {
     by: Principal,
     { id = newId('cmd'), fence, ...waiting }: Waiting & { id?: string; fence?: number },
   ): Promise<Command> {
-    const { commands, leases, installation, secrets, signals, processId } = this.parts;
+    const { commands, leases, installation, secrets, signals } = this.parts;
     const lease = await leaseFor(leases, leaseId, by, 'act');
     const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
     const argv = argvOf(request);
@@ -92,21 +97,18 @@ export class CommandService {
     const hidden = given.flatMap((one) => Object.values(one.secrets ?? {}));
     const mask = new Mask(hidden);
     const shown = argv.map((word) => mask.text(word));
-    const command = { id, leaseId, argv: shown, cwd, timeoutSeconds };
-    const outcome = await commands.add(command, lease.fence as number, processId);
+    const process: ProcessSpec = {
+      id,
+      argv,
+      cwd,
+      env: Object.assign({}, ...given.flatMap((one) => [one.env, one.secrets])),
+      stdin: stdin === undefined ? null : Buffer.from(stdin),
+      timeoutSeconds,
+    };
+    const record = { id, leaseId, argv: shown, cwd, timeoutSeconds };
+    const outcome = await this.run(lease, record, process, hidden);
     if (outcome === 'over') mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
-    if (outcome === 'added') {
-      const process: ProcessSpec = {
-        id,
-        argv,
-        cwd,
-        env: Object.assign({}, ...given.flatMap((one) => [one.env, one.secrets])),
-        stdin: stdin === undefined ? null : Buffer.from(stdin),
-        timeoutSeconds,
-      };
-      this.run(lease, process, hidden);
-      signals.send('events');
-    }
+    if (outcome === 'added') signals.send('events');
     return this.settled(leaseId, id, waiting);
   }
 
@@ -179,16 +181,33 @@ export class CommandService {
     return command;
   }
 
-  private run(lease: LeaseRow, command: ProcessSpec, hidden: readonly string[]): void {
-    const { signals, log } = this.parts;
+  /** Runs the command if it could be recorded. What its driver has to know is read meanwhile. */
+  private async run(
+    lease: LeaseRow,
+    record: NewCommand,
+    command: ProcessSpec,
+    hidden: readonly string[],
+  ): Promise<'added' | 'known' | 'over'> {
+    const { commands, signals, log, processId, views } = this.parts;
     const abort = new AbortController();
+    // Heard from before the record on, which is made only where the lease is not over by then.
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const output = new OutputRecord(this.parts.commands, command.id, () =>
-      signals.send(`output ${command.id}`),
-    );
-    const done = this.execute(lease, command, { output, hidden, signal: abort.signal })
+    const driven = views.lease(lease);
+    driven.catch(() => undefined); // told by the record, if there is one
+    const deafen = () => {
+      for (const stop of stops) stop();
+    };
+    let outcome: 'added' | 'known' | 'over' | undefined;
+    try {
+      outcome = await commands.add(record, lease.fence as number, processId);
+    } finally {
+      if (outcome !== 'added') deafen();
+    }
+    if (outcome !== 'added') return outcome;
+    const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
+    const done = this.execute(driven, command, { output, hidden, signal: abort.signal })
       .catch((error: unknown) =>
         log.error(
           { err: error, command: command.id, lease: lease.id },
@@ -196,36 +215,33 @@ export class CommandService {
         ),
       )
       .finally(() => {
-        for (const stop of stops) stop();
+        deafen();
         this.running.delete(command.id);
         signals.send('events', command.id, `output ${command.id}`);
       });
     this.running.set(command.id, { abort, done, output });
+    return outcome;
   }
 
   private async execute(
-    lease: LeaseRow,
+    driven: Promise<Driven<LeaseView>>,
     command: ProcessSpec,
     { output, hidden, signal }: { output: OutputRecord; hidden: readonly string[]; signal: AbortSignal },
   ): Promise<void> {
-    const { commands, leases, views, losses, credentials, signals } = this.parts;
+    const { commands, losses, credentials, signals } = this.parts;
     let mask = new Mask(hidden);
     let exit: Exit;
     let resource: ResourceView | undefined;
     try {
-      // The end of the lease aborts the signal from now on; it may have come before anyone listened.
-      const [{ driver, view }, isHeld] = await Promise.all([
-        views.lease(lease),
-        leases.holds(lease.id, lease.fence as number),
-      ]);
+      const { driver, view } = await driven;
       resource = view.resource;
       mask = new Mask([...hidden, ...(await credentials.secretsOf(resource))]);
       const shown = new MaskedOutput(mask, output);
-      exit = isHeld
-        ? await driver
+      exit = signal.aborted
+        ? { kind: 'cancelled', reason: 'The lease ended before the command started.' }
+        : await driver
             .execute(view, command, (stream, chunk) => shown.add(stream, chunk), { signal })
-            .finally(() => shown.end())
-        : { kind: 'cancelled', reason: 'The lease ended before the command started.' };
+            .finally(() => shown.end());
     } catch (error) {
       if (resource) await losses.met(error, resource);
       exit = {

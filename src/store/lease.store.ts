@@ -119,18 +119,6 @@ export class LeaseStore {
     return rows.length > 0;
   }
 
-  /** Whether the lease is active still, under this fence. */
-  async holds(id: string, fence: number): Promise<boolean> {
-    const [row] = await this.db.rows<{ holds: boolean }>(
-      {
-        name: 'lease-holds',
-        text: `SELECT EXISTS (SELECT FROM leases WHERE id = $1 AND fence = $2 AND ${IN_HAND}) AS holds`,
-      },
-      [id, fence],
-    );
-    return row?.holds ?? false;
-  }
-
   /**
    * Ends leases that are not over yet, all in one statement with its events. One through which nothing was done is
    * destroyed at once and its place is free; the others wait for their access to be cut. `onlyExpired` spares those
