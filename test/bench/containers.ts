@@ -24,6 +24,8 @@ export interface Containers {
   /** Of the blueprint's containers. */
   image: string;
   lease(): Promise<Shown>;
+  /** Leases and releases a container that is used again, so many times: what runs for the first time is slow. */
+  exercise(times: number): Promise<void>;
   /** Runs a command to its end; its record. */
   run(lease: string, argv: string[]): Promise<Shown>;
   /** Ends the lease; its container goes in its time. */
@@ -44,7 +46,8 @@ export async function startContainers(server: Server, warm: number): Promise<Con
     policy('low', { waivers }),
     tier('low'),
     hosts('box', { resources: 10, reuse: 'none', warm, spec: { engine, image, memory: '256m', pids: 64 } }),
-    consumer('step', ['box']),
+    hosts('again', { resources: 1, reuse: 'tier', spec: { engine, image, memory: '256m', pids: 64 } }),
+    consumer('step', ['box', 'again']),
   ];
   await writeFile(join(blueprints, 'bench.yaml'), manifests.map((it) => stringify(it)).join('---\n'));
   const broker = await startServed('./docker-server.js', {
@@ -59,17 +62,31 @@ export async function startContainers(server: Server, warm: number): Promise<Con
   const settled = async (done: (items: Shown[]) => boolean) => {
     while (!done((await berth.get<{ items: Shown[] }>('/v1/resources?limit=200')).items)) await turn();
   };
+  const lease = (blueprint: string) =>
+    berth.post<Shown>(
+      '/v1/leases?wait=30s',
+      { consumer: 'step', type: 'host', blueprints: [blueprint], ttl: '10m' },
+      201,
+    );
+  const release = async ({ id }: Shown) => {
+    await berth.post(`/v1/leases/${id}/release`, {}, 200);
+  };
   return {
     berth,
     broker,
     docker,
     image,
-    lease: () => berth.post('/v1/leases?wait=30s', { consumer: 'step', type: 'host', ttl: '10m' }, 201),
-    run: (lease, argv) => berth.post(`/v1/leases/${lease}/commands?wait=30s`, { argv }, 201),
-    async release({ id }) {
-      await berth.post(`/v1/leases/${id}/release`, {}, 200);
+    lease: () => lease('box'),
+    async exercise(times) {
+      for (let nth = 0; nth < times; nth += 1) await release(await lease('again'));
     },
-    warm: (count) => settled((all) => all.filter(({ state }) => state === 'active').length >= count),
+    run: (lease, argv) => berth.post(`/v1/leases/${lease}/commands?wait=30s`, { argv }, 201),
+    release,
+    warm: (count) =>
+      settled(
+        (all) =>
+          all.filter(({ state, blueprint }) => state === 'active' && blueprint === 'box').length >= count,
+      ),
     async close() {
       berth.close();
       await broker.stop();
