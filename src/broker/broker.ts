@@ -58,6 +58,7 @@ import { Sweep } from './sweep.js';
 import { SweepService } from './sweep.service.js';
 import { SweepSteps } from './sweep-steps.js';
 import { Views } from './views.js';
+import { Watches } from './watches.js';
 
 export interface BrokerParts {
   config: Config;
@@ -131,6 +132,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     operationSteps,
     sweepSteps,
   });
+  const watches = new Watches({ broker: brokerId, drivers, blueprints, sweeps, signals, log });
   const housekeeping = new Housekeeping({
     authorizations,
     blueprints,
@@ -210,9 +212,11 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       commandService.begin();
       reconciler.start();
       housekeeping.start();
+      watches.start();
       return changes;
     },
     async stop() {
+      await watches.stop();
       await housekeeping.stop();
       await reconciler.stop();
       await commandService.stop();

@@ -86,7 +86,7 @@ export class CatalogueService {
       if (done !== 'absent' && done !== 'in-use') await new EventStore(transaction).record([event]);
       return done;
     });
-    this.signals.send('events', 'due');
+    this.signals.send('events', 'due', 'blueprints');
     return result;
   }
 }

@@ -45,7 +45,7 @@ export class DeclarationService {
         if (dryRun) throw new DryRun(done);
         return done;
       });
-      this.signals.send('events', 'due');
+      this.signals.send('events', 'due', 'blueprints');
       for (const pool of pools) this.allocator.review(pool);
       return changes;
     } catch (error) {

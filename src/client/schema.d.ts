@@ -1442,7 +1442,7 @@ export interface components {
             since: string | null;
             /**
              * Format: date-time
-             * @description When it is acted on, if it is still so then; null as above.
+             * @description When it is acted on, if it is still so then; null where that takes a second look.
              */
             actsAt: string | null;
         };

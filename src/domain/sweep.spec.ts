@@ -9,7 +9,7 @@ const thing = (resourceId: string, facts = {}) => ({
   alive: true,
   ...facts,
 });
-const host = (id: string, place: string | null = null) => ({ id, place });
+const host = (id: string, place: string | null = null, idle = false) => ({ id, place, idle });
 const sighting = (kind: Sighting['kind'], resourceId: string, firstSeenAt: Date) => ({
   kind,
   resourceId,
@@ -62,6 +62,12 @@ describe('a look at what exists', () => {
     const dead = thing('a', { alive: false });
     expect(look({ found: [dead], expected: [host('a')], wanted: ['a'] })).toMatchObject([
       { kind: 'missing', resourceId: 'a', since: null },
+    ]);
+  });
+
+  it('gives an idle host that is missing up at once', () => {
+    expect(look({ expected: [host('a', null, true)] })).toMatchObject([
+      { kind: 'missing', since: null, ripeAt: NOON, isRipe: true },
     ]);
   });
 

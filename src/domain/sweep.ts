@@ -1,6 +1,6 @@
 /** How often what exists is compared with the rows, in seconds. */
 export const SWEEP_SECONDS = 15;
-/** After how long a look that found something missing is repeated, and the least time between it and the second, in seconds. */
+/** After how long a look that found something missing under a lease is repeated, and the least time between it and the second, in seconds. */
 export const SECOND_LOOK_SECONDS = 5;
 /** How long something must have been seen without a live row before it is destroyed, in seconds. */
 export const ORPHAN_SECONDS = 60;
@@ -21,13 +21,21 @@ export interface Sighting {
   firstSeenAt: Date;
 }
 
+/** A host that a row says is there. */
+export interface Standing {
+  id: string;
+  place: string | null;
+  /** No lease is on it. */
+  idle: boolean;
+}
+
 /** One look at a blueprint's endpoints, and what the database says of it. */
 export interface Look {
   found: readonly Thing[];
   /** Places that did not answer: nothing can be said of what stands there. */
   silent: readonly string[];
   /** Hosts that rows say are there, both before the endpoints were asked and after. */
-  expected: readonly { id: string; place: string | null }[];
+  expected: readonly Standing[];
   /** Ids of those found that a live row wants, read after the endpoints were asked. */
   wanted: readonly string[];
   /** What this blueprint's looks have seen before. */
@@ -42,22 +50,23 @@ export interface Suspect {
   place: string | null;
   /** When it was first seen so; null: this is the first time. */
   since: Date | null;
-  /** When something is done about it, if it is still so; null as above. */
+  /** When something is done about it, if it is still so; null: not known before a second look. */
   ripeAt: Date | null;
   /** That time has come: an orphan is destroyed, a missing resource is given up. */
   isRipe: boolean;
 }
 
 /**
- * Where the things and the rows differ. Nothing is done on a first look: a thing can be on its way, and an endpoint
- * can be wrong once. What has stopped running is missing, whether or not its remains are there.
+ * Where the things and the rows differ. Nothing is done on a first look: a thing can be on its way, or be started again
+ * under its lease, and an endpoint can be wrong once. But an idle host that is missing is given up at once: that takes it
+ * from nobody, and nobody is to be given it. What has stopped running is missing, whether or not its remains are there.
  */
 export function suspects({ found, silent, expected, wanted, sightings }: Look, now: Date): Suspect[] {
   const seen = new Map(sightings.map((sighting) => [keyOf(sighting), sighting]));
-  const suspect = (one: Omit<Suspect, 'since' | 'ripeAt' | 'isRipe'>): Suspect => {
+  const suspect = (one: Omit<Suspect, 'since' | 'ripeAt' | 'isRipe'>, waitSeconds: number): Suspect => {
     const since = seen.get(keyOf(one))?.firstSeenAt ?? null;
-    const waitSeconds = one.kind === 'orphan' ? ORPHAN_SECONDS : SECOND_LOOK_SECONDS;
-    const ripeAt = since && new Date(since.getTime() + waitSeconds * 1000);
+    const from = waitSeconds === 0 ? (since ?? now) : since;
+    const ripeAt = from && new Date(from.getTime() + waitSeconds * 1000);
     return { ...one, since, ripeAt, isRipe: ripeAt !== null && ripeAt <= now };
   };
   const rows = new Set(wanted);
@@ -68,9 +77,11 @@ export function suspects({ found, silent, expected, wanted, sightings }: Look, n
   );
   return [
     ...oneEach(orphans, seen).map(({ resourceId, name, place }) =>
-      suspect({ kind: 'orphan', resourceId, name, place }),
+      suspect({ kind: 'orphan', resourceId, name, place }, ORPHAN_SECONDS),
     ),
-    ...missing.map(({ id, place }) => suspect({ kind: 'missing', resourceId: id, name: id, place })),
+    ...missing.map(({ id, place, idle }) =>
+      suspect({ kind: 'missing', resourceId: id, name: id, place }, idle ? 0 : SECOND_LOOK_SECONDS),
+    ),
   ];
 }
 

@@ -87,11 +87,27 @@ export interface Driver {
    */
   list(blueprint: BlueprintView, broker: string, call: Call): Promise<Listing>;
 
+  /** How to hear of resources that end by themselves. Absent where the far side does not tell: the sweep finds them. */
+  readonly watch?: Watch;
+
   /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
   health(blueprint: BlueprintView, call: Call): Promise<Health>;
 
   /** Lets go of what the driver itself holds open, such as pooled connections; the broker stops. */
   close?(): void;
+}
+
+/** What an endpoint tells without being asked. */
+export interface Watch {
+  /** What is listened to for the blueprint, such as its engine's address. Where several have the same, one is listened for. */
+  place(spec: Record<string, unknown>): string;
+
+  /**
+   * Resolves once it listens. Then comes the id of each resource with this broker's label that ended or was taken
+   * away, for whichever blueprint it was made: a hint, after which the broker looks by `list`. Too many, repeated, or
+   * of what the broker itself ended are fine. Ends when `signal` aborts, and throws where it can't listen any more.
+   */
+  begin(blueprint: BlueprintView, broker: string, call: Call): Promise<AsyncIterable<string>>;
 }
 
 /** Goes with every call: aborts at the call's time limit or when the broker stops. */

@@ -19,6 +19,7 @@ import {
   type ProcessSpec,
   type ResourceView,
   type Verification,
+  type Watch,
 } from './driver.js';
 
 /** A call of one of the driver's methods, as it begins. */
@@ -52,6 +53,9 @@ export class FakeDriver implements Driver {
   /** Names of the blueprints whose endpoints do not answer when asked what there is. */
   readonly silent = new Set<string>();
   readonly calls: Omit<FakeCall, 'signal'>[] = [];
+  readonly watch?: Watch;
+  /** Who listens now; each is told the id of a resource that ended, or why it can't listen any more. */
+  readonly listeners = new Set<(told: string | DriverError) => void>();
   private readonly contents = new Map<string, Map<string, Buffer>>();
 
   constructor(
@@ -63,6 +67,9 @@ export class FakeDriver implements Driver {
     this.provides = PROVIDES[type];
     this.activatesLeases = type === 'working-copy';
     this.shareable = type === 'ssh-host' || type === 'local-host';
+    // As with the real ones, only engines tell of their own.
+    if (type === 'docker-host')
+      this.watch = { place: () => 'fake', begin: async (_blueprint, _broker, call) => this.listen(call) };
   }
 
   places(spec: Record<string, unknown>): string[] | null {
@@ -168,6 +175,30 @@ export class FakeDriver implements Driver {
 
   async health({ name }: BlueprintView): Promise<Health> {
     return { endpoints: [{ name, machine: {}, version: 'fake' }] };
+  }
+
+  private async *listen({ signal }: Call): AsyncGenerator<string> {
+    const told: (string | DriverError)[] = [];
+    let wake = () => {};
+    const hear = (news: string | DriverError) => {
+      told.push(news);
+      wake();
+    };
+    signal.addEventListener('abort', () => wake());
+    this.listeners.add(hear);
+    try {
+      while (!signal.aborted) {
+        const next = told.shift();
+        if (next instanceof DriverError) throw next;
+        if (next !== undefined) yield next;
+        else
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+      }
+    } finally {
+      this.listeners.delete(hear);
+    }
   }
 
   private mustExist(id: string): void {

@@ -14,7 +14,8 @@ export class Suspect {
   @Field('The blueprint at whose endpoints it was looked for.') blueprint!: string;
   @Nullable('string', 'The machine, where the blueprint has several.') place!: string | null;
   @NullableWhen('Since when it is known to be so; null where no sweep has seen it yet.') since!: Date | null;
-  @NullableWhen('When it is acted on, if it is still so then; null as above.') actsAt!: Date | null;
+  @NullableWhen('When it is acted on, if it is still so then; null where that takes a second look.')
+  actsAt!: Date | null;
 }
 
 /** An endpoint of which nothing can be said. */

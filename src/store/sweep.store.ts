@@ -1,4 +1,4 @@
-import type { Sighting, Suspect } from '../domain/sweep.js';
+import type { Sighting, Standing, Suspect } from '../domain/sweep.js';
 import type { Queryable } from './database.js';
 
 /** When a blueprint's endpoints were last compared with the rows, and why they could not be, if they could not. */
@@ -20,14 +20,11 @@ export class SweepStore {
   }
 
   /** Hosts of the blueprint that must be found at its endpoints; with `among`, those of these that still must. */
-  standing(
-    blueprint: string,
-    among: readonly string[] | null = null,
-  ): Promise<{ id: string; place: string | null }[]> {
+  standing(blueprint: string, among: readonly string[] | null = null): Promise<Standing[]> {
     return this.db.rows(
       {
         name: 'standing-hosts',
-        text: `SELECT id, place FROM resources WHERE blueprint = $1 AND ${STANDING} AND ($2::text[] IS NULL OR id = ANY ($2))`,
+        text: `SELECT id, place, leases = 0 AS idle FROM resources WHERE blueprint = $1 AND ${STANDING} AND ($2::text[] IS NULL OR id = ANY ($2))`,
       },
       [blueprint, among],
     );
@@ -131,5 +128,18 @@ export class SweepStore {
   /** Makes every blueprint's sweep due now. */
   async hurry(): Promise<void> {
     await this.db.rows({ text: 'UPDATE sweeps SET due_at = now()' });
+  }
+
+  /** The same for the blueprints of those of these hosts that must be there; says whether there are any. */
+  async hurryFor(ids: readonly string[]): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        name: 'hurry-sweeps',
+        text: `UPDATE sweeps SET due_at = now()
+                WHERE id IN (SELECT blueprint FROM resources WHERE id = ANY ($1) AND ${STANDING}) RETURNING id`,
+      },
+      [ids],
+    );
+    return rows.length > 0;
   }
 }

@@ -51,13 +51,9 @@ const canStart = near !== undefined && process.getuid?.() === 0;
     const elsewhere = await berth.lease('step', { blueprints: ['steady'] });
     expect(await berth.run(there.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
 
-    const warm = await until(
-      () =>
-        berth.sql(
-          `SELECT id FROM resources WHERE blueprint = 'restarted' AND state = 'active' AND leases = 0`,
-        ),
-      (idle) => idle.length === 1,
-    );
+    const idle = () =>
+      berth.sql(`SELECT id FROM resources WHERE blueprint = 'restarted' AND state = 'active' AND leases = 0`);
+    const warm = await until(idle, (ids) => ids.length === 1);
 
     await engine.halt();
     // An engine that does not answer proves nothing: the lease goes on.
@@ -72,13 +68,16 @@ const canStart = near !== undefined && process.getuid?.() === 0;
     await berth.becomes(there.resource, 'destroyed');
     expect(await berth.run(elsewhere.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
 
-    // The one that was kept warm nobody acts on: two looks of the sweep find it gone, the clock between them turned.
-    const missing = () => berth.sql('SELECT resource FROM sightings WHERE resource = $1', [warm[0]?.id]);
-    await berth.ok('POST /v1/sweep', { body: {} });
-    await until(missing, (seen) => seen.length === 1);
-    await berth.sql(`UPDATE sightings SET first_seen_at = first_seen_at - interval '1 h'`);
-    await berth.ok('POST /v1/sweep', { body: {} });
+    // The one that was kept warm nobody acts on: the engine is listened to again, and looked at.
     await berth.becomes(warm[0]?.id, 'destroyed');
+    const [fresh] = await until(idle, (ids) => ids.length === 1 && ids[0].id !== warm[0]?.id);
+    await until(
+      () => berth.sql('SELECT id FROM sweeps WHERE claim IS NOT NULL'),
+      (sweeps) => sweeps.length === 0,
+    );
+    await berth.sql(`UPDATE sweeps SET due_at = now() + interval '1 h'`);
+    await client(engine.address).getContainer(`berth-${fresh.id}`).kill();
+    await berth.becomes(fresh.id, 'destroyed');
     const again = await berth.lease('step', { blueprints: ['restarted'] });
     expect(await berth.run(again.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
     for (const { id } of [again, elsewhere]) await berth.release(id);

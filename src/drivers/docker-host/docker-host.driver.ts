@@ -16,6 +16,7 @@ import {
   type ProcessSpec,
   type ResourceView,
   type Verification,
+  type Watch,
 } from '../driver.js';
 import { SshPool } from '../ssh/ssh-pool.js';
 import { runCommand } from './command.js';
@@ -30,6 +31,7 @@ import {
 } from './container-options.js';
 import { DockerHostSpec, dockerHostSpec } from './docker-host.spec-schema.js';
 import { Engines } from './engine.js';
+import { endings } from './events.js';
 import { ContainerFiles } from './files.js';
 import { IDLE } from './idle.js';
 import { differences, isolationAsked, isolationFound } from './isolation.js';
@@ -174,6 +176,12 @@ export class DockerHostDriver implements Driver {
       silent: [],
     };
   }
+
+  readonly watch: Watch = {
+    place: (spec) => this.engines.keyOf(dockerHostSpec(spec)),
+    begin: (blueprint, broker, call) =>
+      endings(this.engines.of(dockerHostSpec(blueprint.spec)), broker, call),
+  };
 
   async health(blueprint: BlueprintView, call: Call): Promise<Health> {
     const engine = this.engines.of(dockerHostSpec(blueprint.spec));

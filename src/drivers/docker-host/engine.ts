@@ -56,10 +56,16 @@ export class Engines {
 
   constructor(private readonly pool: SshPool) {}
 
-  of({ engine, tls, ssh }: EngineAddress): Engine {
-    const key = JSON.stringify([engine, tls, ssh]);
+  of(address: EngineAddress): Engine {
+    const key = this.keyOf(address);
+    const { engine, tls, ssh } = address;
     const known = this.known.get(key) ?? new Engine({ engine, tls, ssh }, this.pool);
     this.known.set(key, known);
     return known;
+  }
+
+  /** The same for two addresses that are reached alike. */
+  keyOf({ engine, tls, ssh }: EngineAddress): string {
+    return JSON.stringify([engine, tls, ssh]);
   }
 }
