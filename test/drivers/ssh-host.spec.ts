@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CredentialSource } from '../../src/drivers/credentials.js';
 import { DriverError, type ResourceView } from '../../src/drivers/driver.js';
 import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
-import { describeDriverContract, leaseOn, shell, unhurried } from '../contract/driver-contract.js';
+import { describeDriverContract, leaseOn, run, shell, unhurried } from '../contract/driver-contract.js';
 import { freePort, type Sshd, startSshd } from '../support/sshd.js';
 
 const BROKER = 'broker-of-the-test';
@@ -93,6 +93,57 @@ describe('ssh-host', () => {
     expect(said).toEqual(Array.from({ length: 25 }, (_, i) => String(i)));
   });
 
+  it('runs more commands at a time than sshd lets a connection have sessions', async () => {
+    const strict = await startSshd({ config: ['MaxSessions 2'] });
+    const other = new SshHostDriver({ credentials: keyOf(strict) });
+    try {
+      const view = resourceOn(strict);
+      const lease = leaseOn({ ...view, handle: (await other.build(view, unhurried())).handle });
+      // Each waits for all the others, so that they are all there at one time.
+      const all = 'touch $1; until [ $(ls | wc -l) -ge 12 ]; do sleep 0.05; done; echo $1';
+      const runs = Array.from({ length: 12 }, (_, i) => run(other, lease, ['sh', '-c', all, 'sh', `${i}`]));
+      const said = (await Promise.all(runs)).map(({ stdout }) => stdout.toString().trim());
+      expect(said).toEqual(Array.from({ length: 12 }, (_, i) => String(i)));
+      await other.cut(lease, unhurried());
+    } finally {
+      other.close();
+      await strict.stop();
+    }
+  });
+
+  it('says so where sshd lets nobody have a session', async () => {
+    const closed = await startSshd({ config: ['MaxSessions 0'] });
+    const other = new SshHostDriver({ credentials: keyOf(closed) });
+    try {
+      const refused = { code: 'unreachable', message: expect.stringContaining('one opens no session') };
+      await expect(other.build(resourceOn(closed), unhurried())).rejects.toMatchObject(refused);
+    } finally {
+      other.close();
+      await closed.stop();
+    }
+  });
+
+  it('lets 64 commands be on a machine at a time, and gives up none that waits', async () => {
+    const lease = leaseOn(resource);
+    const wait = 'until [ -e open ]; do sleep 0.2; done';
+    const held = Array.from({ length: 64 }, () => shell(driver, lease, wait, { timeoutSeconds: 120 }));
+    const canceller = new AbortController();
+    const [cancelled, late] = [
+      shell(driver, lease, 'echo never', {}, canceller),
+      shell(driver, lease, 'echo late', { timeoutSeconds: 5 }),
+    ];
+    canceller.abort();
+    expect((await cancelled).exit).toMatchObject({
+      kind: 'cancelled',
+      reason: expect.stringContaining('place'),
+    });
+    // Writing a file is none.
+    await driver.files(lease).write('open', Readable.from([Buffer.from('x')]), unhurried());
+    expect((await late).stdout.toString()).toBe('late\n');
+    for (const { exit } of await Promise.all(held)) expect(exit).toMatchObject({ exitCode: 0 });
+    await driver.cut(lease, unhurried());
+  });
+
   it('finds processes that left session, group, parent and environment, or lowered their mark', async () => {
     const lease = leaseOn(resource);
     const hide = 'env -i setsid sh -c "sleep 7531 & sleep 7531" > /dev/null 2>&1 < /dev/null &';
@@ -159,6 +210,15 @@ describe('ssh-host', () => {
     expect((await shell(driver, leaseOn(resource), 'echo back')).stdout.toString()).toBe('back\n');
   });
 
+  it('replaces a connection that is cut at once, and calls lost only what ran on it', async () => {
+    const lease = leaseOn(resource);
+    const running = shell(driver, lease, 'echo begun; sleep 1000', { timeoutSeconds: 60 });
+    const [{ exit }] = await Promise.all([running, begun(lease, () => sshd.dropSessions())]);
+    expect(exit).toEqual({ kind: 'lost', reason: expect.stringContaining('connection to one was lost') });
+    expect((await shell(driver, lease, 'echo on')).stdout.toString()).toBe('on\n');
+    await driver.cut(lease, unhurried());
+  });
+
   it('calls a machine unreachable where nobody listens', async () => {
     const elsewhere = resourceOn({ ...sshd, port: await freePort() });
     const fault = await driver.build(elsewhere, unhurried()).catch((thrown: unknown) => thrown);
@@ -198,8 +258,11 @@ function keyOf(sshd: Sshd): CredentialSource {
   return { get: async () => ({ kind: 'ssh-key', secret: sshd.privateKey }) };
 }
 
-function resourceOn({ address, port, hostKey, user, root }: Sshd): ResourceView {
-  const spec = { hosts: [{ name: 'one', address, port, hostKey }], user, credential: 'key', root };
+function resourceOn(
+  { address, port, hostKey, user, root }: Sshd,
+  more: Record<string, unknown> = {},
+): ResourceView {
+  const spec = { hosts: [{ name: 'one', address, port, hostKey }], user, credential: 'key', root, ...more };
   const blueprint = { name: 'machines', type: 'ssh-host' as const, tier: 'low', spec };
   return { id: 'res_ssh', broker: BROKER, blueprint, place: 'one', handle: {}, hostLease: null };
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -12,7 +13,7 @@ export interface Sshd {
   port: number;
   /** `ssh-ed25519 AAAA…`, as a blueprint pins it; changes with `changeHostKey`. */
   hostKey: string;
-  /** The one key that may log in. */
+  /** The one key that may log in, whoever's. */
   privateKey: string;
   user: string;
   /** An empty directory for the hosts' resources, gone with `stop`. */
@@ -20,25 +21,42 @@ export interface Sshd {
   /** Ends the daemon and every session of its, as a crash of the machine would; `resume` starts it on the same port. */
   halt(): Promise<void>;
   resume(): Promise<void>;
+  /** Ends every session of the daemon, as a cut of the network would; new ones are let in. */
+  dropSessions(): Promise<void>;
+  /** A further key, for this user alone. @returns the private one */
+  authorize(user: string): Promise<string>;
   /** Takes effect for connections made after. */
   changeHostKey(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A real sshd on loopback, with keys of its own, that lets in the user who runs the tests and nobody else. */
-export async function startSshd(): Promise<Sshd> {
+export interface SshdOptions {
+  /** Who owns the root and is `user`; the one who runs the tests unless it is said otherwise. */
+  user?: string;
+  /** Further lines for sshd_config. */
+  config?: string[];
+}
+
+/** A real sshd on loopback, with keys of its own. */
+export async function startSshd({
+  user = userInfo().username,
+  config: more = [],
+}: SshdOptions = {}): Promise<Sshd> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-sshd-'));
   const root = join(directory, 'root');
   await mkdir(root);
+  // sshd reads the authorized keys as who logs in.
+  await chmod(directory, 0o711);
+  if (user !== userInfo().username) await run('chown', [user, root]);
   // Where it separates privileges, sshd insists on this directory; packages leave its making to the service.
   await mkdir('/run/sshd', { recursive: true, mode: 0o755 }).catch(() => undefined);
   await makeKey(join(directory, 'client'));
   await makeKey(join(directory, 'host'));
   await writeFile(join(directory, 'authorized_keys'), await readFile(join(directory, 'client.pub')), {
-    mode: 0o600,
+    mode: 0o644,
   });
   const port = await freePort();
-  await writeFile(join(directory, 'sshd_config'), config(directory, port));
+  await writeFile(join(directory, 'sshd_config'), [...config(directory, port), ...more, ''].join('\n'));
   const publicKey = async () =>
     (await readFile(join(directory, 'host.pub'), 'utf8')).split(' ').slice(0, 2).join(' ');
 
@@ -48,11 +66,20 @@ export async function startSshd(): Promise<Sshd> {
     port,
     hostKey: await publicKey(),
     privateKey: await readFile(join(directory, 'client'), 'utf8'),
-    user: userInfo().username,
+    user,
     root,
     halt: () => end(daemon),
     resume: async () => {
       daemon = await start(directory, port);
+    },
+    dropSessions: async () => endSessions(await sessionsOf(daemon)),
+    authorize: async (name) => {
+      const key = join(directory, `client-${name}`);
+      await makeKey(key);
+      await writeFile(join(directory, `authorized_keys.${name}`), await readFile(`${key}.pub`), {
+        mode: 0o644,
+      });
+      return readFile(key, 'utf8');
     },
     changeHostKey: async () => {
       await end(daemon);
@@ -69,12 +96,12 @@ export async function startSshd(): Promise<Sshd> {
   return sshd;
 }
 
-function config(directory: string, port: number): string {
-  return `${[
+function config(directory: string, port: number): string[] {
+  return [
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${join(directory, 'host')}`,
-    `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
+    `AuthorizedKeysFile ${join(directory, 'authorized_keys')} ${join(directory, 'authorized_keys.%u')}`,
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'PermitRootLogin prohibit-password',
@@ -84,7 +111,7 @@ function config(directory: string, port: number): string {
     `SetEnv HOME=${directory}`,
     'PidFile none',
     'PrintMotd no',
-  ].join('\n')}\n`;
+  ];
 }
 
 async function makeKey(path: string): Promise<void> {
@@ -108,22 +135,51 @@ async function start(directory: string, port: number): Promise<ChildProcess> {
   return daemon;
 }
 
-/** Sessions are children of the daemon, in process groups of their own: each is ended by its id. */
 async function end(daemon: ChildProcess): Promise<void> {
   if (daemon.exitCode !== null || daemon.signalCode !== null) return;
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
-  const sessions = await run('ps', ['-o', 'pid=', '--ppid', String(daemon.pid)]).catch(() => ({
-    stdout: '',
-  }));
+  const sessions = await sessionsOf(daemon);
   daemon.kill('SIGKILL');
-  for (const pid of sessions.stdout.split('\n').map(Number).filter(Boolean)) {
+  endSessions(sessions);
+  await ended;
+}
+
+/** Sessions are children of the daemon, in process groups of their own: each is ended by its id. */
+async function sessionsOf(daemon: ChildProcess): Promise<number[]> {
+  const found = run('ps', ['-o', 'pid=', '--ppid', String(daemon.pid)]);
+  const { stdout } = await found.catch(() => ({ stdout: '' }));
+  return stdout.split('\n').map(Number).filter(Boolean);
+}
+
+function endSessions(pids: number[]): void {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
       // It has ended between.
     }
   }
-  await ended;
+}
+
+/** A user of this machine, made for the test, with a home where it may write nothing, and no password. Needs root. */
+export interface SystemUser {
+  name: string;
+  /** Ends its processes and takes it away. */
+  remove(): Promise<void>;
+}
+
+/** Whether the tests may make users of the machine. */
+export const canMakeUsers = process.getuid?.() === 0;
+
+export async function makeSystemUser({ home = '/' } = {}): Promise<SystemUser> {
+  const name = `berth-${randomBytes(6).toString('hex')}`;
+  await run('/usr/sbin/useradd', ['-r', '-M', '-d', home, '-s', '/bin/sh', '-p', '*', name]);
+  const remove = async () => {
+    const { stdout } = await run('ps', ['-o', 'pid=', '-U', name]).catch(() => ({ stdout: '' }));
+    endSessions(stdout.split('\n').map(Number).filter(Boolean));
+    await run('/usr/sbin/userdel', ['--force', name]);
+  };
+  return { name, remove };
 }
 
 /** A port of loopback that nobody listens on at this moment. */

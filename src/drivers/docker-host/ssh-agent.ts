@@ -23,15 +23,11 @@ export class SshAgent extends Agent {
   }
 
   private async open(): Promise<Duplex> {
-    const { connection, release } = await this.pool.take(this.login);
-    try {
-      const channel = await connection.socket(this.login, this.path);
-      channel.once('close', release);
-      return Object.assign(channel, SOCKET);
-    } catch (fault) {
-      release();
-      throw fault;
-    }
+    const { opened, release } = await this.pool.open(this.login, (connection) =>
+      connection.socket(this.login, this.path),
+    );
+    opened.once('close', release);
+    return Object.assign(opened, SOCKET);
   }
 }
 

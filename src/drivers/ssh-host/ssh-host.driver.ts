@@ -19,10 +19,14 @@ import {
   type Verification,
 } from '../driver.js';
 import { type HostFacts, PosixHost, rootOf } from '../posix/posix-host.js';
+import { Places } from '../ssh/places.js';
 import type { SshLogin } from '../ssh/ssh-login.js';
 import { SshPool } from '../ssh/ssh-pool.js';
 import { SshHostSpec, type SshMachine } from './ssh-host.spec-schema.js';
 import { SshShell } from './ssh-shell.js';
+
+/** Commands on one machine at a time. What ends them needs no place, so a machine full of them can still be cleared. */
+const MOST_COMMANDS = 64;
 
 /**
  * Machines that are there already, over SSH. All leases of a machine run as one user: between leases of one resource
@@ -36,6 +40,8 @@ export class SshHostDriver implements Driver {
   readonly shareable = true;
 
   private readonly pool: SshPool;
+  /** Places for commands, by machine. */
+  private readonly commands = new Map<string, Places>();
 
   constructor(options: { credentials: CredentialSource }) {
     this.pool = new SshPool(options.credentials);
@@ -62,8 +68,22 @@ export class SshHostDriver implements Driver {
     return this.on(lease.resource).activate(lease, call);
   }
 
-  execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
-    return this.on(lease.resource).execute(lease, process, onOutput, call);
+  /** A command's time begins when it has its place on the machine. */
+  async execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
+    const host = this.on(lease.resource);
+    const { login } = this.loginOf(lease.resource);
+    const key = `${login.address}:${login.port}`;
+    const places = this.commands.get(key) ?? new Places(MOST_COMMANDS);
+    this.commands.set(key, places);
+    const giveBack = await places.take(call.signal);
+    if (!giveBack)
+      return { kind: 'cancelled', reason: 'It was cancelled before it had a place on its host.' };
+    try {
+      return await host.execute(lease, process, onOutput, call);
+    } finally {
+      giveBack();
+      if (places.isFree) this.commands.delete(key);
+    }
   }
 
   files(lease: LeaseView): Files {

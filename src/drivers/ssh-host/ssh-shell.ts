@@ -3,7 +3,7 @@ import type { Call } from '../driver.js';
 import { quote } from '../posix/quote.js';
 import { BOOTSTRAP, feed, type Shell, type ShellEnd, type ShellProcess, signalled } from '../posix/shell.js';
 import type { SshLogin } from '../ssh/ssh-login.js';
-import type { Place, SshPool } from '../ssh/ssh-pool.js';
+import type { SshPool } from '../ssh/ssh-pool.js';
 
 const COMMAND = `exec ${BOOTSTRAP.map(quote).join(' ')}`;
 
@@ -15,19 +15,17 @@ export class SshShell implements Shell {
   ) {}
 
   async start(script: string, call: Call): Promise<ShellProcess> {
-    const taking = this.pool.take(this.login);
-    const place = await unlessAborted(taking, call, (late) => late.release());
-    const opening = place.connection.exec(this.login, COMMAND);
-    const channel = await unlessAborted(opening, call, (late) => late.close()).catch((fault: unknown) => {
-      place.release();
-      throw fault;
+    const opening = this.pool.open(this.login, (connection) => connection.exec(this.login, COMMAND));
+    const { opened: channel, release } = await unlessAborted(opening, call, (late) => {
+      late.opened.close();
+      late.release();
     });
     const ended = new Promise<ShellEnd>((resolve) => {
       channel.once('exit', (exitCode: number | null, signal?: string) =>
         resolve(exitCode === null ? signalled(signal ?? 'SIGKILL') : { exitCode }),
       );
       channel.once('close', () => {
-        place.release();
+        release();
         resolve({ lost: `The connection to ${this.login.name} was lost before the process had ended.` });
       });
     });
@@ -42,9 +40,10 @@ export class SshShell implements Shell {
 
   /** How the server calls itself. */
   async banner(call: Call): Promise<string> {
-    const place: Place = await unlessAborted(this.pool.take(this.login), call, (late) => late.release());
-    place.release();
-    return place.connection.banner;
+    const asking = this.pool.open(this.login, async ({ banner }) => banner);
+    const { opened, release } = await unlessAborted(asking, call, (late) => late.release());
+    release();
+    return opened;
   }
 }
 

@@ -46,9 +46,11 @@ export class SshConnection {
       keepaliveInterval: KEEPALIVE_MS,
       keepaliveCountMax: KEEPALIVES,
     };
+    // All the time, since one fault can be told twice, and an error without a listener would end the process. What comes
+    // once the connection is open shows in each channel.
     await new Promise<void>((resolve, reject) => {
       client.once('ready', resolve);
-      client.once('error', (fault) => reject(otherKey ? changedKey(login) : sshFault(login, fault)));
+      client.on('error', (fault) => reject(otherKey ? changedKey(login) : sshFault(login, fault)));
       client.once('close', () => reject(sshFault(login, new Error('The connection was closed.'))));
       try {
         client.connect(config);
@@ -62,8 +64,6 @@ export class SshConnection {
       socket.destroy();
       throw fault;
     });
-    // What follows shows in each channel; an error without a listener would end the process.
-    client.on('error', () => undefined);
     client.once('close', onClose);
     return new SshConnection(client, banner);
   }

@@ -22,3 +22,9 @@ export function openFault(login: SshLogin, fault: unknown): DriverError {
     cause: fault,
   });
 }
+
+/** Whether the server itself would not open a channel; its connection goes on. Other faults are the connection's. */
+export function isRefusedChannel(fault: unknown): boolean {
+  const cause = fault instanceof DriverError ? fault.cause : fault;
+  return cause instanceof Error && 'reason' in cause && typeof cause.reason === 'number';
+}

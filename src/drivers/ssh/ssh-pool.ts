@@ -1,82 +1,125 @@
 import type { CredentialSource } from '../credentials.js';
 import { SshConnection } from './ssh-connection.js';
+import { isRefusedChannel } from './ssh-errors.js';
 import type { SshLogin } from './ssh-login.js';
 
 /** Sessions on one connection; sshd's own limit is 10 unless its MaxSessions says otherwise. */
 const SESSIONS = 8;
+/** Connections of one login that may be on their way at a time: sshd turns away what is beyond its MaxStartups, 10. */
+const OPENINGS = 4;
 const IDLE_MS = 60_000;
 
 interface Pooled {
   opening: Promise<SshConnection>;
+  isOpen: boolean;
   sessions: number;
   idle?: NodeJS.Timeout;
 }
 
-/** A session's place on a connection; given back once. */
-export interface Place {
+interface Pool {
+  connections: Set<Pooled>;
+  /** Sessions that a connection may have: fewer where the server has refused one, and one more whenever one has none. */
+  sessions: number;
+}
+
+/** What was opened on a connection, and the place that it takes there; given back once. */
+export interface Opened<T> {
+  opened: T;
   connection: SshConnection;
   release(): void;
 }
 
 /** Connections kept open between uses, because opening one costs ten times what a session on it does. */
 export class SshPool {
-  private readonly pools = new Map<string, Set<Pooled>>();
+  private readonly pools = new Map<string, Pool>();
 
   constructor(private readonly credentials: CredentialSource) {}
 
-  /** A place on an open connection, or on a new one where all are full. */
-  async take(login: SshLogin): Promise<Place> {
+  /**
+   * Opens something on a connection that has room for it, or on a new one. Where the server lets a connection have no
+   * more sessions it goes to another; where a connection that was kept turns out to be lost, to a new one at once. What
+   * `begin` does must be safe to repeat where it failed.
+   * @throws DriverError as `SshConnection.open` and `begin` do
+   */
+  async open<T>(login: SshLogin, begin: (connection: SshConnection) => Promise<T>): Promise<Opened<T>> {
     const pool = this.poolOf(login);
-    let pooled = [...pool].find(({ sessions }) => sessions < SESSIONS);
-    if (!pooled) {
-      pooled = this.open(login, pool);
-      pool.add(pooled);
-    }
-    const taken = pooled;
-    taken.sessions += 1;
-    clearTimeout(taken.idle);
-    let held = true;
-    const release = () => {
-      if (!held) return;
-      held = false;
-      taken.sessions -= 1;
-      if (taken.sessions === 0) taken.idle = setTimeout(() => drop(pool, taken), IDLE_MS).unref();
-    };
-    try {
-      return { connection: await taken.opening, release };
-    } catch (fault) {
-      release();
-      throw fault;
+    for (;;) {
+      const { pooled, isNew } = await this.take(login, pool);
+      const release = placeOn(pool, pooled);
+      try {
+        const connection = await pooled.opening;
+        return { opened: await begin(connection), connection, release };
+      } catch (fault) {
+        release();
+        if (isRefusedChannel(fault) && pooled.sessions > 0) {
+          pool.sessions = Math.min(pool.sessions, pooled.sessions);
+        } else if (isNew || !pooled.isOpen) throw fault;
+        // The server may still count sessions of it that have just ended.
+        else if (pooled.sessions === 0) drop(pool, pooled);
+        else pool.connections.delete(pooled);
+      }
     }
   }
 
   /** Closes every connection, whatever still runs on it. */
   close(): void {
-    for (const pool of this.pools.values()) for (const pooled of pool) drop(pool, pooled);
+    for (const pool of this.pools.values()) for (const pooled of pool.connections) drop(pool, pooled);
   }
 
-  private open(login: SshLogin, pool: Set<Pooled>): Pooled {
-    const forget = () => void pool.delete(pooled);
+  /** A connection with a place that is now the caller's. */
+  private async take(login: SshLogin, pool: Pool): Promise<{ pooled: Pooled; isNew: boolean }> {
+    for (;;) {
+      const all = [...pool.connections];
+      const roomy = all.find(({ sessions }) => sessions < pool.sessions);
+      const onTheirWay = all.filter(({ isOpen }) => !isOpen);
+      if (roomy || onTheirWay.length < OPENINGS) {
+        const pooled = roomy ?? this.add(login, pool);
+        pooled.sessions += 1;
+        clearTimeout(pooled.idle);
+        return { pooled, isNew: !roomy };
+      }
+      await Promise.race(onTheirWay.map(({ opening }) => opening.catch(() => undefined)));
+    }
+  }
+
+  private add(login: SshLogin, pool: Pool): Pooled {
+    const forget = () => void pool.connections.delete(pooled);
     const opening = this.credentials
       .get(login.credential)
       .then((credential) => SshConnection.open(login, credential, forget));
-    const pooled: Pooled = { opening, sessions: 0 };
-    opening.catch(forget);
+    const pooled: Pooled = { opening, isOpen: false, sessions: 0 };
+    pool.connections.add(pooled);
+    opening.then(() => {
+      pooled.isOpen = true;
+    }, forget);
     return pooled;
   }
 
-  private poolOf(login: SshLogin): Set<Pooled> {
-    const { address, port, hostKey, user, credential } = login;
+  private poolOf({ address, port, hostKey, user, credential }: SshLogin): Pool {
     const key = JSON.stringify([address, port, hostKey, user, credential]);
-    const pool = this.pools.get(key) ?? new Set();
+    const pool = this.pools.get(key) ?? { connections: new Set(), sessions: SESSIONS };
     this.pools.set(key, pool);
     return pool;
   }
 }
 
-function drop(pool: Set<Pooled>, pooled: Pooled): void {
+/** Gives the place back, once. A connection that nobody uses for a while is closed; one that is not kept any more, at once. */
+function placeOn(pool: Pool, pooled: Pooled): () => void {
+  let isHeld = true;
+  return () => {
+    if (!isHeld) return;
+    isHeld = false;
+    pooled.sessions -= 1;
+    if (pooled.sessions > 0) return;
+    pool.sessions = Math.min(SESSIONS, pool.sessions + 1);
+    if (pool.connections.has(pooled)) pooled.idle = setTimeout(() => drop(pool, pooled), IDLE_MS).unref();
+    else drop(pool, pooled);
+  };
+}
+
+function drop(pool: Pool, pooled: Pooled): void {
   clearTimeout(pooled.idle);
-  pool.delete(pooled);
+  pool.connections.delete(pooled);
   pooled.opening.then(
     (connection) => connection.close(),
     () => undefined,
