@@ -16,6 +16,8 @@ describe('a blueprint', () => {
   it('is not shared where it is single-use', () => {
     const limits = { leasesPerResource: 2 };
     expect(paths(blueprint({ limits, reuse: 'none' }))).toEqual(['limits.leasesPerResource']);
+    const worked = blueprint({ limits, type: 'ssh-host', reuse: 'tier', spec: { workUser: 'work' } });
+    expect(paths(worked)).toEqual(['limits.leasesPerResource']);
     expect(paths(blueprint({ limits, reuse: 'consumer' }))).toEqual([]);
   });
 });

@@ -7,13 +7,17 @@ export function blueprintFaults(blueprint: Blueprint, tier: Tier): FieldFault[] 
   return [...ownFaults(blueprint), ...profileFaults(blueprint, tier)];
 }
 
-function ownFaults({ limits, reuse, warm }: Blueprint): FieldFault[] {
+function ownFaults({ limits, reuse, warm, spec }: Blueprint): FieldFault[] {
   const faults: FieldFault[] = [];
   if (warm > limits.resources) {
     faults.push({ path: 'warm', message: `must be at most limits.resources, ${limits.resources}` });
   }
   if (limits.leasesPerResource > 1 && reuse === 'none') {
     const message = 'must be 1 where reuse is none: a shared resource serves many leases';
+    faults.push({ path: 'limits.leasesPerResource', message });
+  }
+  if (limits.leasesPerResource > 1 && spec.workUser !== undefined) {
+    const message = 'must be 1 where spec.workUser is given: what ends one lease of that user ends all';
     faults.push({ path: 'limits.leasesPerResource', message });
   }
   return faults;

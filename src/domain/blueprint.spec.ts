@@ -6,14 +6,21 @@ describe('a change of a blueprint', () => {
   const docker = (spec: Record<string, unknown>) => blueprint({ spec });
   const changes = (before: Blueprint, after: Blueprint) => wideningChanges(before, after);
 
-  it.each(['engine', 'image', 'runtime', 'user', 'credential', 'gitCredential', 'root'])(
-    'widens it where it changes %s either way',
-    (field) => {
-      expect(changes(docker({ [field]: 'a' }), docker({ [field]: 'b' }))).toEqual([`spec.${field}`]);
-      expect(changes(docker({ [field]: 'a' }), docker({}))).toEqual([`spec.${field}`]);
-      expect(changes(docker({}), docker({ [field]: 'a' }))).toEqual([`spec.${field}`]);
-    },
-  );
+  it.each([
+    'engine',
+    'image',
+    'runtime',
+    'user',
+    'credential',
+    'workUser',
+    'workCredential',
+    'gitCredential',
+    'root',
+  ])('widens it where it changes %s either way', (field) => {
+    expect(changes(docker({ [field]: 'a' }), docker({ [field]: 'b' }))).toEqual([`spec.${field}`]);
+    expect(changes(docker({ [field]: 'a' }), docker({}))).toEqual([`spec.${field}`]);
+    expect(changes(docker({}), docker({ [field]: 'a' }))).toEqual([`spec.${field}`]);
+  });
 
   it('widens it where a known machine becomes another, and not where one is added', () => {
     const machines = (...hosts: object[]) => blueprint({ type: 'ssh-host', spec: { hosts } });

@@ -73,6 +73,8 @@ export function wideningChanges(before: Blueprint, after: Blueprint): string[] {
     'runtime',
     'user',
     'credential',
+    'workUser',
+    'workCredential',
     'gitCredential',
     'root',
   ]) {

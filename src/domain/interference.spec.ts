@@ -39,7 +39,22 @@ describe('interference', () => {
         through: 'leases side by side as user ci',
         allowedBy: 'limits.leasesPerResource',
       },
+      expect.objectContaining({ allowedBy: 'no spec.workUser' }),
     ]);
+  });
+
+  it('is between the leases of a machine one after another, unless they run as a work user', () => {
+    const machine = (spec: Record<string, unknown>) =>
+      interference(installation({ blueprints: [blueprint({ name: 'builders', type: 'ssh-host', spec })] }));
+    expect(machine({ user: 'ci' })).toEqual([
+      {
+        a: 'tier/low',
+        b: 'tier/low',
+        through: "what leases leave on the machines of builders as the broker's own login",
+        allowedBy: 'no spec.workUser',
+      },
+    ]);
+    expect(machine({ user: 'ci', workUser: 'work' })).toEqual([]);
   });
 
   it('is between the consumers of a tier that recycles', () => {

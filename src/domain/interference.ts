@@ -25,15 +25,20 @@ export function interference(installation: Installation): Interference[] {
   return [...new Map(pairs.map((pair) => [Object.values(pair).join(' '), pair])).values()];
 }
 
-function declared({ name, tier, limits, reuse, spec }: Blueprint): Interference[] {
+function declared({ name, type, tier, limits, reuse, spec }: Blueprint): Interference[] {
   const found: Interference[] = [];
   const itself = { a: `blueprint/${name}`, b: `blueprint/${name}` };
   if (limits.leasesPerResource > 1) {
     const user = typeof spec.user === 'string' ? `as user ${spec.user}` : 'as one user';
     found.push({ ...itself, through: `leases side by side ${user}`, allowedBy: 'limits.leasesPerResource' });
   }
+  const consumers = { a: `tier/${tier}`, b: `tier/${tier}` };
+  // Whatever its reuse: a machine is there before and after each of its resources.
+  if (type === 'ssh-host' && spec.workUser === undefined) {
+    const through = `what leases leave on the machines of ${name} as the broker's own login`;
+    found.push({ ...consumers, through, allowedBy: 'no spec.workUser' });
+  }
   if (reuse === 'tier') {
-    const consumers = { a: `tier/${tier}`, b: `tier/${tier}` };
     found.push({ ...consumers, through: `recycled resources of ${name}`, allowedBy: 'reuse: tier' });
   }
   return found;

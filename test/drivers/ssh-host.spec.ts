@@ -7,7 +7,7 @@ import type { CredentialSource } from '../../src/drivers/credentials.js';
 import { DriverError, type ResourceView } from '../../src/drivers/driver.js';
 import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
 import { describeDriverContract, leaseOn, run, shell, unhurried } from '../contract/driver-contract.js';
-import { freePort, type Sshd, startSshd } from '../support/sshd.js';
+import { canMakeUsers, freePort, makeSystemUser, type Sshd, startSshd } from '../support/sshd.js';
 
 const BROKER = 'broker-of-the-test';
 
@@ -23,6 +23,32 @@ describeDriverContract('ssh-host', async () => {
       await sshd.stop();
     },
   };
+});
+
+(canMakeUsers ? describe : describe.skip)('ssh-host with a work user', () => {
+  describeDriverContract('ssh-host with a work user', async () => {
+    const [keeper, worker] = [await makeSystemUser(), await makeSystemUser()];
+    const sshd = await startSshd({ user: keeper.name });
+    const workKey = await sshd.authorize(worker.name);
+    const secrets = new Map([
+      ['key', sshd.privateKey],
+      ['work-key', workKey],
+    ]);
+    const credentials: CredentialSource = {
+      get: async (name) => ({ kind: 'ssh-key', secret: secrets.get(name) as string }),
+    };
+    const driver = new SshHostDriver({ credentials });
+    return {
+      driver,
+      resource: resourceOn(sshd, { workUser: worker.name, workCredential: 'work-key' }),
+      leaseOf: leaseOn,
+      tearDown: async () => {
+        driver.close();
+        await sshd.stop();
+        for (const user of [keeper, worker]) await user.remove();
+      },
+    };
+  });
 });
 
 describe('ssh-host', () => {

@@ -17,9 +17,10 @@ export interface LeaseDirectory {
   tmp: string;
 }
 
-export function leaseDirectory(root: string, lease: LeaseView): LeaseDirectory {
+/** @param below where in the resource's directory the leases' are; empty: beside its label */
+export function leaseDirectory(root: string, lease: LeaseView, below = ''): LeaseDirectory {
   const resource = resourceDirectory(root, lease.resource.id);
-  const own = `${resource}/${safeId(lease.id)}`;
+  const own = `${resource}${below}/${safeId(lease.id)}`;
   const inside = (name: string) => `${own}/${name}`;
   return {
     resource,
@@ -56,6 +57,17 @@ export function removeScript(path: string): string {
     `rm -rf ${target} 2> /dev/null || { [ -L ${target} ] || chmod -R u+rwX ${target} 2> /dev/null; rm -rf ${target}; }`,
     `if [ -e ${target} ] || [ -L ${target} ]; then ${exitWith('not-clean')}; fi`,
   ].join('\n');
+}
+
+/** Script that empties the directory that it is in, whatever is there, but for one name. */
+export function emptyScript(kept = ''): string {
+  return `for left in * .[!.]* ..?*; do
+  [ "$left" = ${quote(kept)} ] && continue
+  if [ -e "./$left" ] || [ -L "./$left" ]; then
+    rm -rf "./$left" 2> /dev/null || { chmod -R u+rwX "./$left" 2> /dev/null; rm -rf "./$left"; }
+  fi
+done
+[ "$(ls -A)" = ${quote(kept)} ] || { ls -A >&2; ${exitWith('not-clean')}; }`;
 }
 
 /**

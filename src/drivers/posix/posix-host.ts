@@ -11,7 +11,14 @@ import {
   type ProcessSpec,
   type ResourceView,
 } from '../driver.js';
-import { isId, leaseDirectory, prepareScript, removeScript, resourceDirectory } from './lease-directory.js';
+import {
+  emptyScript,
+  isId,
+  leaseDirectory,
+  prepareScript,
+  removeScript,
+  resourceDirectory,
+} from './lease-directory.js';
 import { killScript, markScript } from './process-tree.js';
 import { quote } from './quote.js';
 import { type CommandRun, runCommand } from './run-command.js';
@@ -41,11 +48,15 @@ export class PosixHost {
     private readonly root: string,
   ) {}
 
-  /** Makes and labels the directory. @returns the root without links in it, and the machine's boot id. */
-  async claim(resource: ResourceView, call: Call): Promise<{ root: string; bootId: string }> {
+  /**
+   * Makes and labels the directory.
+   * @param umask of what is made
+   * @returns the root without links in it, and the machine's boot id.
+   */
+  async claim(resource: ResourceView, call: Call, umask = '077'): Promise<{ root: string; bootId: string }> {
     const directory = quote(`./${resourceDirectory('', resource.id).slice(1)}`);
     const script = `
-umask 077
+umask ${umask}
 mkdir -p ${quote(this.root)} && cd -P ${quote(this.root)} || exit 1
 mkdir ${directory} 2> /dev/null
 [ -d ${directory} ] && [ ! -L ${directory} ] || { echo 'The root holds something else of that name.' >&2; ${exitWith('conflict')}; }
@@ -102,13 +113,7 @@ exit 0`;
     const script = `
 ${killScript({ resourceId: resource.id })}
 ${enter(resourceDirectory(this.root, resource.id), 'resource-lost')}
-for left in * .[!.]* ..?*; do
-  [ "$left" = broker ] && continue
-  if [ -e "./$left" ] || [ -L "./$left" ]; then
-    rm -rf "./$left" 2> /dev/null || { chmod -R u+rwX "./$left" 2> /dev/null; rm -rf "./$left"; }
-  fi
-done
-[ "$(ls -A)" = broker ] || { ls -A >&2; ${exitWith('not-clean')}; }
+${emptyScript('broker')}
 [ "$(cat broker)" = ${quote(resource.broker)} ] || { echo 'The label was changed.' >&2; ${exitWith('not-clean')}; }`;
     await complete(this.shell, 'Cleaning', script, call);
     return {
@@ -122,6 +127,18 @@ done
       removeScript(resourceDirectory(this.root, resource.id)),
     ].join('\n');
     await complete(this.shell, 'Destroying', script, call);
+  }
+
+  /** Whether other resources stand on the machine under the same root, whosever they are. */
+  async hasOthers(resource: ResourceView, call: Call): Promise<boolean> {
+    const own = resourceDirectory('', resource.id).slice(1);
+    const script = `
+cd -P ${quote(this.root)} 2> /dev/null || exit 0
+for directory in berth-*; do
+  [ "$directory" != ${quote(own)} ] && [ -f "./$directory/broker" ] && echo other
+done
+exit 0`;
+    return (await complete(this.shell, 'Looking for others', script, call)) !== '';
   }
 
   /** Directories of this broker's own making: by name and label, and not what links lead to. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Call } from '../driver.js';
+import { quote } from './quote.js';
 import { complete, exitWith, type Shell } from './shell.js';
 
 /**
@@ -32,18 +33,38 @@ export function markScript(mark: Required<TreeMark>): string {
   return `{ ulimit -w ${number} || ulimit -x ${number}; } 2> /dev/null`;
 }
 
-/**
- * Script that kills every marked process and goes on until none is left. All are stopped before any is killed, else a
- * fork bomb refills the room that each death leaves. Who has lowered the number, to hide, is found by its length.
- */
+/** Script that kills every marked process. Who has lowered the number, to hide, is found by its length. */
 export function killScript(mark: TreeMark): string {
   const hidden = mark.command === undefined ? '|[0-9]{1,18}' : '';
+  return killAllScript('limits', `^Max file locks +[^ ]+ +(${pattern(mark)}${hidden}) `, MARKED_PASSES);
+}
+
+/**
+ * Script that kills every process of a user, whatever id of it is the user's, and waits until none is left. Who runs it
+ * without the right to kill only waits.
+ */
+export function killUserScript(user: string): string {
+  return `
+uid=$(id -u ${quote(user)}) && [ "$uid" -gt 0 ] || { echo 'There is no such user, or it is root.' >&2; ${exitWith('not-clean')}; }
+[ -r /proc/1/status ] || { echo 'The host hides processes from other users.' >&2; ${exitWith('not-clean')}; }
+${killAllScript('status', `^Uid:.*[[:space:]]'"$uid"'([[:space:]]|$)`, USER_PASSES)}`;
+}
+
+/** Passes over /proc before what is left counts as there to stay; from the tenth on each takes a twentieth of a second and more. */
+const MARKED_PASSES = 200;
+const USER_PASSES = 30;
+
+/**
+ * Script that kills every process whose file in /proc has such a line, and goes on until none is left. All are stopped
+ * before any is killed, else a fork bomb refills the room that each death leaves.
+ */
+function killAllScript(file: 'limits' | 'status', line: string, passes: number): string {
   return `
 pass=0
 while :; do
   all= running=
-  for f in $(grep -lsE '^Max file locks +[^ ]+ +(${pattern(mark)}${hidden}) ' /proc/[0-9]*/limits); do
-    pid=\${f#/proc/} pid=\${pid%/limits} state=
+  for f in $(grep -lsE '${line}' /proc/[0-9]*/${file}); do
+    pid=\${f#/proc/} pid=\${pid%/*} state=
     while read -r key value rest; do
       case $key in State:) state=$value; break ;; esac
     done 2> /dev/null < "/proc/$pid/status"
@@ -54,7 +75,7 @@ while :; do
     esac
   done
   [ -z "$all" ] && break
-  [ $pass -ge 200 ] && { echo "Processes could not be killed:$all" >&2; ${exitWith('not-clean')}; }
+  [ $pass -ge ${passes} ] && { echo "Processes could not be killed:$all" >&2; ${exitWith('not-clean')}; }
   [ -n "$running" ] && kill -STOP $running 2> /dev/null
   [ -z "$running" ] || [ $pass -ge 5 ] && kill -KILL $all 2> /dev/null
   [ $pass -ge 10 ] && sleep 0.05

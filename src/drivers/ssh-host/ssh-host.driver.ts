@@ -24,13 +24,15 @@ import type { SshLogin } from '../ssh/ssh-login.js';
 import { SshPool } from '../ssh/ssh-pool.js';
 import { SshHostSpec, type SshMachine } from './ssh-host.spec-schema.js';
 import { SshShell } from './ssh-shell.js';
+import { type WorkUserFacts, WorkUserHost } from './work-user-host.js';
 
 /** Commands on one machine at a time. What ends them needs no place, so a machine full of them can still be cleared. */
 const MOST_COMMANDS = 64;
 
 /**
- * Machines that are there already, over SSH. All leases of a machine run as one user: between leases of one resource
- * there is order, not isolation, and what a lease does outside of its directory is not undone.
+ * Machines that are there already, over SSH. Leases run as the broker's own login: between leases of one resource there
+ * is order, not isolation, and what a lease does outside of its directory is not undone. Or they run as a work user, who
+ * can't touch that login, and of whom nothing is left between leases (docs/adr/0018-a-work-user-of-its-own.md).
  */
 export class SshHostDriver implements Driver {
   readonly type = 'ssh-host';
@@ -53,14 +55,15 @@ export class SshHostDriver implements Driver {
 
   async build(resource: ResourceView, call: Call): Promise<Built> {
     const { login, spec } = this.loginOf(resource);
-    const { root, bootId } = await new PosixHost(this.shell(login), spec.root).claim(resource, call);
-    return { handle: { root }, machine: machineOf(login, bootId) };
+    const { root, bootId } = await this.hostOf(login, spec, spec.root).claim(resource, call);
+    const { workUser } = spec;
+    return { handle: { root, ...(workUser && { workUser }) }, machine: machineOf(login, bootId) };
   }
 
   async verify(resource: ResourceView, call: Call): Promise<Verification> {
     const { login, spec } = this.loginOf(resource);
     const facts = await this.on(resource).facts(resource, call);
-    const differences = differencesOf(facts, spec.user, resource.broker);
+    const differences = differencesOf(facts, spec, resource.broker);
     return { facts: { ...facts, hostKey: login.hostKey, address: login.address }, differences };
   }
 
@@ -136,16 +139,26 @@ export class SshHostDriver implements Driver {
     this.pool.close();
   }
 
-  private on(resource: ResourceView): PosixHost {
+  private on(resource: ResourceView): PosixHost | WorkUserHost {
     const { login, spec } = this.loginOf(resource);
-    return new PosixHost(this.shell(login), rootOf(resource, spec.root));
+    return this.hostOf(login, spec, rootOf(resource, spec.root));
   }
 
+  private hostOf(login: SshLogin, spec: SshHostSpec, root: string): PosixHost | WorkUserHost {
+    const { workUser: user, workCredential: credential = spec.credential } = spec;
+    if (user === undefined) return new PosixHost(this.shell(login), root);
+    return new WorkUserHost(this.shell(login), this.shell({ ...login, user, credential }), user, root);
+  }
+
+  /** Who leases run as does not change while a resource lives. */
   private loginOf(resource: ResourceView): { login: SshLogin; spec: SshHostSpec } {
-    const spec = specOf(resource.blueprint.spec);
-    const machine = spec.hosts.find(({ name }) => name === resource.place);
+    const { blueprint, handle, place } = resource;
+    const asked = specOf(blueprint.spec);
+    const workUser = handle.root === undefined ? asked.workUser : (handle.workUser as string | undefined);
+    const spec = { ...asked, workUser };
+    const machine = spec.hosts.find(({ name }) => name === place);
     if (machine) return { login: loginTo(machine, spec), spec };
-    const message = `The blueprint ${resource.blueprint.name} has no machine ${resource.place} (any more).`;
+    const message = `The blueprint ${blueprint.name} has no machine ${place} (any more).`;
     throw new DriverError('not-found', message);
   }
 
@@ -156,7 +169,10 @@ export class SshHostDriver implements Driver {
 
 /** The spec as its schema has let it through. Not made an instance: this runs for each command, with 1000 machines. */
 function specOf(spec: Record<string, unknown>): SshHostSpec {
+  const { workUser, workCredential } = spec as { workUser?: string; workCredential?: string };
   return {
+    workUser,
+    workCredential,
     hosts: spec.hosts as SshMachine[],
     user: String(spec.user),
     credential: String(spec.credential),
@@ -177,13 +193,23 @@ function machineOf({ hostKey, address }: SshLogin, bootId: string): Machine {
 }
 
 /** What on the machine is not as the blueprint says, or not fit for leases. */
-export function differencesOf(facts: HostFacts, user: string, broker: string): string[] {
+export function differencesOf(
+  facts: HostFacts | WorkUserFacts,
+  { user, workUser }: Pick<SshHostSpec, 'user' | 'workUser'>,
+  broker: string,
+): string[] {
   const differences: string[] = [];
   if (facts.user !== user) differences.push(`The session is ${facts.user}'s, not ${user}'s.`);
   if (facts.label !== broker) differences.push('The directory does not bear the label of this broker.');
-  if (!facts.directory.startsWith('drwx------')) {
+  if (!facts.directory.startsWith(workUser === undefined ? 'drwx------' : 'drwx--x--x')) {
     differences.push(`The directory is open to others of the machine: ${facts.directory}.`);
   }
-  if (!facts.marked) differences.push('Processes of a lease cannot be told from others on the machine.');
-  return differences;
+  if (!('workUser' in facts)) {
+    if (!facts.marked) differences.push('Processes of a lease cannot be told from others on the machine.');
+    return differences;
+  }
+  if (facts.workUser !== workUser)
+    differences.push(`The work user's session is ${facts.workUser}'s, not ${workUser}'s.`);
+  const unfit = facts.unfit.map((sentence) => `${workUser} is not fit to run leases as. ${sentence}`);
+  return [...differences, ...unfit];
 }

@@ -5,13 +5,17 @@ import {
   ArrayUnique,
   IsArray,
   IsInt,
+  IsOptional,
   Matches,
   Max,
   Min,
+  ValidateBy,
   ValidateNested,
+  type ValidationArguments,
 } from 'class-validator';
 import { HOST_KEY, HOST_KEY_IS } from '../ssh/ssh-login.js';
 
+const USER = /^[a-z_][a-z0-9_-]{0,31}$/;
 const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ADDRESS = /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$/;
 
@@ -43,15 +47,43 @@ export class SshHostSpec {
   @Type(() => SshMachine)
   hosts!: SshMachine[];
 
-  @Matches(/^[a-z_][a-z0-9_-]{0,31}$/, { message: '$property must be the name of a user on the machines' })
+  @Matches(USER, { message: '$property must be the name of a user on the machines' })
   user!: string;
 
   @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
   credential!: string;
+
+  /** Whom leases run as; absent: `user`. */
+  @IsOptional()
+  @Matches(USER, { message: '$property must be the name of a user on the machines' })
+  @ValidateBy({
+    name: 'another',
+    validator: {
+      validate: (name, asked) => name !== 'root' && name !== specOf(asked).user,
+      defaultMessage: () => '$property must be another user than user, and not root',
+    },
+  })
+  workUser?: string;
+
+  /** What the work user logs in with; absent: `credential`. */
+  @IsOptional()
+  @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
+  @ValidateBy({
+    name: 'needed',
+    validator: {
+      validate: (_, asked) => specOf(asked).workUser !== undefined,
+      defaultMessage: () => '$property must be left out where there is no workUser',
+    },
+  })
+  workCredential?: string;
 
   /** Absolute path on the machines; made where it is not there. */
   @Matches(/^(\/[A-Za-z0-9_.@+-]*[A-Za-z0-9_@+-])+$/, {
     message: '$property must be an absolute path of letters, digits and . _ @ + -, other than /',
   })
   root!: string;
+}
+
+function specOf(asked?: ValidationArguments): Partial<SshHostSpec> {
+  return asked?.object ?? {};
 }
