@@ -8,6 +8,8 @@
 //   BERTH_TEST_KILL_AFTER  where the process dies by its own hand: `build:2` after the second build has had its effect,
 //                          `save-resource:1` after that statement was committed for the first time, `turn:3` after the
 //                          third turn
+//   BERTH_TEST_KILL_AT     where it dies with the real drivers: `before cut docker-host ssh-host` when each of these has come to
+//                          the first call of its method, `after cut …` when it has had its effect; who comes first is held
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -16,7 +18,10 @@ import { createApp } from '../../src/app.module.js';
 import { Drivers } from '../../src/broker/drivers.js';
 import { readConfig } from '../../src/config.js';
 import { type DriverType, PROVIDES } from '../../src/domain/blueprint.js';
+import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
 import { type FakeCall, FakeDriver } from '../../src/drivers/fake.driver.js';
+import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
+import { WorkingCopyDriver } from '../../src/drivers/working-copy/working-copy.driver.js';
 import { Database, type Statement } from '../../src/store/database.js';
 import { TurnStore } from '../../src/store/turn.store.js';
 import { KeptSet } from './kept-set.js';
@@ -27,6 +32,7 @@ const {
   BERTH_TEST_WORLD = '',
   BERTH_TEST_REAL,
   BERTH_TEST_KILL_AFTER,
+  BERTH_TEST_KILL_AT = '',
 } = process.env;
 const say = (message: object) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
@@ -67,6 +73,30 @@ function watch(object: object, method: string, stepOf: (...args: unknown[]) => s
 
 watch(Database.prototype, 'rows', (statement) => String((statement as Statement).name));
 watch(TurnStore.prototype, 'take', () => 'turn');
+
+/** Lets the driver's calls of the method come to `before` or `after`, and no further. */
+function keepAt(driver: object, method: string, when: string, arrive: () => Promise<never>): void {
+  const act = Reflect.get(driver, method) as (...args: unknown[]) => Promise<unknown>;
+  Reflect.set(driver, method, async function (this: unknown, ...args: unknown[]) {
+    if (when === 'after') await act.apply(this, args);
+    return arrive();
+  });
+}
+
+const REAL = {
+  'docker-host': DockerHostDriver,
+  'ssh-host': SshHostDriver,
+  'working-copy': WorkingCopyDriver,
+};
+const [when = '', killedMethod = '', ...types] = BERTH_TEST_KILL_AT.split(' ');
+const missing = new Set(types);
+for (const type of types) {
+  keepAt(REAL[type as keyof typeof REAL].prototype, killedMethod, when, () => {
+    missing.delete(type);
+    if (missing.size === 0) process.kill(process.pid, 'SIGKILL');
+    return new Promise(() => undefined);
+  });
+}
 
 function fake(type: DriverType): FakeDriver {
   const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));

@@ -19,6 +19,8 @@ export interface ReplicaOptions {
   killAfter?: string;
   /** The real drivers in place of the fake ones. */
   real?: boolean;
+  /** Where it kills itself with the real drivers: `before build docker-host`, `after cut docker-host ssh-host`. */
+  killAt?: string;
   /** More of its environment; see killable-broker.ts for what is there for tests. */
   env?: Record<string, string>;
 }
@@ -46,7 +48,7 @@ export class Replica {
   /** Starts one and waits until it serves. */
   static async start(
     databaseUrl: string,
-    { adminToken, hold, killAfter, real, env }: ReplicaOptions,
+    { adminToken, hold, killAfter, real, killAt, env }: ReplicaOptions,
   ): Promise<Replica> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
     const world = join(tmpdir(), `berth-world${new URL(databaseUrl).pathname.replaceAll('/', '-')}`);
@@ -65,6 +67,7 @@ export class Replica {
         BERTH_TEST_HOLD: hold ?? '',
         BERTH_TEST_KILL_AFTER: killAfter ?? '',
         BERTH_TEST_REAL: real ? 'yes' : '',
+        BERTH_TEST_KILL_AT: killAt ?? '',
         BERTH_TEST_WORLD: world,
         ...env,
       },
