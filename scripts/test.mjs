@@ -6,6 +6,7 @@
 //   BERTH_TEST_DOCKER        address (unix://…) of an engine that answers; one is started, and stopped, when none does
 //   BERTH_TEST_SSHD          path of sshd
 //   BERTH_TEST_CHROMIUM      path of a Chromium
+//   BERTH_TEST_RUNSC         a gVisor that works here (to be set by you; never set here: Debian's hangs on newer kernels)
 //   BERTH_TEST_DATABASE_URL  a PostgreSQL to use in place of an embedded one (to be set by you; never set here)
 //
 // The last line of the output is `N passed, N failed`, with `, N skipped` when some were.
@@ -26,6 +27,7 @@ const PACKAGES = {
   'openssh-server': 'sshd',
   git: 'git',
   'busybox-static': 'busybox',
+  'docker-registry': 'docker-registry',
   iproute2: 'ip',
 };
 

@@ -31,8 +31,12 @@ export function installPackages(packages) {
     return;
   }
   console.log(`Installing ${missing.join(', ')} (apt-get) …`);
-  const install = ['install', '--yes', '--no-install-recommends', ...missing];
-  if (!aptGet(['update', '--quiet']) || !aptGet(install)) console.log('apt-get failed; going on without.');
+  const install = (names) => aptGet(['install', '--yes', '--no-install-recommends', ...names]);
+  aptGet(['update', '--quiet']);
+  if (install(missing)) return;
+  // One that this release of Debian does not have shall not cost the others.
+  const without = missing.filter((name) => !install([name]));
+  console.log(`apt-get failed; going on without ${without.join(', ')}.`);
 }
 
 function aptGet(args) {

@@ -4,6 +4,7 @@ import { Container } from './container.js';
 import { containerName, containerOptions, LABEL } from './container-options.js';
 import type { DockerHostSpec } from './docker-host.spec-schema.js';
 import type { Engine } from './engine.js';
+import { withImage } from './image.js';
 
 /** What dockerode takes for an error where the container runs already. */
 const NOT_MODIFIED = 304;
@@ -16,8 +17,8 @@ export async function makeContainer(
   call: Call,
 ): Promise<ContainerInspectInfo> {
   await requireVolumes(engine, spec, call);
-  await engine
-    .ask(
+  const create = () =>
+    engine.ask(
       call,
       (docker, abortSignal) => docker.createContainer({ ...containerOptions(resource, spec), abortSignal }),
       {
@@ -26,8 +27,8 @@ export async function makeContainer(
           message: `The engine at ${engine.address} has no image ${spec.image}; pull or import it there.`,
         },
       },
-    )
-    .catch(ifCode('conflict'));
+    );
+  await withImage(engine, spec.image, call, create).catch(ifCode('conflict'));
   const container = new Container(engine, containerName(resource.id));
   const { Id, State } = await ownContainer(container, resource, call);
   if (!State.Running) {
