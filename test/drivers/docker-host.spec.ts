@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
@@ -322,6 +324,29 @@ const docker = client(engine ?? 'unix:///nowhere');
         temporary: true,
       });
       made.length = 0;
+    });
+
+    it('that is too old is refused before anything is made there', async () => {
+      const asked: (string | undefined)[] = [];
+      const old = createHttpServer(({ url }, response) => {
+        asked.push(url?.replace(/^\/v[\d.]+/, ''));
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify({ Version: '19.03.15', ApiVersion: '1.40' }));
+      }).listen(0, '127.0.0.1');
+      await once(old, 'listening');
+      const address = old.address();
+      const resource = resourceOf({
+        engine: `tcp://127.0.0.1:${typeof address === 'object' && address?.port}`,
+      });
+      made.length = 0;
+      await expect(driver.build(resource, unhurried())).rejects.toMatchObject({
+        code: 'refused',
+        message: expect.stringMatching(/is 19.03.15; it must be 20.10 or newer/),
+        temporary: false,
+      });
+      expect(asked).toEqual(['/version']);
+      old.closeAllConnections();
+      old.close();
     });
 
     it('that does not answer is given up with the call', async () => {

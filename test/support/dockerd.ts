@@ -21,16 +21,18 @@ export interface Dockerd {
   stop(): Promise<void>;
 }
 
-/** Starts a second Docker engine with data, socket and bridge of its own; needs root, as an engine does. */
-export async function startDockerd(): Promise<Dockerd> {
+/**
+ * Starts a second Docker engine with data, socket and bridge of its own; needs root, as an engine does.
+ * @param settings as in `daemon.json`, such as more runtimes; the machine's own are not for this one
+ */
+export async function startDockerd(settings: Record<string, unknown> = {}): Promise<Dockerd> {
   const directory = await mkdtemp(join(tmpdir(), 'bd-'));
   const bridge = `bd${randomBytes(4).toString('hex')}`;
   const address = `unix://${directory}/docker.sock`;
   // Made beforehand: an engine that is told to use none takes away the one of its neighbour.
   await run('ip', ['link', 'add', 'name', bridge, 'type', 'bridge']);
   await run('ip', ['address', 'add', `10.213.${randomBytes(1)[0]}.1/24`, 'dev', bridge]);
-  // Empty: the machine's own settings are not for this one.
-  await writeFile(join(directory, 'daemon.json'), '{}');
+  await writeFile(join(directory, 'daemon.json'), JSON.stringify(settings));
   const start = async () => {
     const daemon = spawn(
       'dockerd',

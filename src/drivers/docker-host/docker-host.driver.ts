@@ -45,9 +45,6 @@ const ENGINE_ENVIRONMENT = ['HOSTNAME'];
 /** States of a container that runs, or will without anyone's doing. */
 const ALIVE = ['running', 'paused', 'restarting'];
 
-/** Oldest engine with all that a container is asked to be kept in by: version 20.10. */
-const OLDEST_API = [1, 41] as const;
-
 /** Hosts that are containers of a Docker engine. */
 export class DockerHostDriver implements Driver {
   readonly type = 'docker-host';
@@ -74,12 +71,13 @@ export class DockerHostDriver implements Driver {
   async build(resource: ResourceView, call: Call): Promise<Built> {
     const spec = dockerHostSpec(resource.blueprint.spec);
     const engine = this.engines.of(spec);
+    await this.machines.engineOf(engine, call);
     const { Id, Config, Args } = await makeContainer(engine, resource, spec, call);
     // Null, whatever the types say, where the image has none.
     const environment = (Config.Env ?? []).map((line) => line.slice(0, line.indexOf('=')));
     // One that an earlier version made, and did not come to say so, has none.
     const lane = Args.includes(IDLE);
-    const machine = await this.machines.of(new Container(engine, Id, lane), call);
+    const machine = await this.machines.of(new Container(engine, Id, lane), spec.runtime, call);
     return { handle: { container: Id, environment, lane }, machine };
   }
 
@@ -185,13 +183,7 @@ export class DockerHostDriver implements Driver {
 
   async health(blueprint: BlueprintView, call: Call): Promise<Health> {
     const engine = this.engines.of(dockerHostSpec(blueprint.spec));
-    const { Version, ApiVersion } = await engine.ask(call, (docker) => docker.version());
-    if (isOlder(ApiVersion, OLDEST_API)) {
-      throw new DriverError(
-        'refused',
-        `The engine at ${engine.address} is ${Version}; it must be 20.10 or newer.`,
-      );
-    }
+    const { Version } = await engine.ask(call, (docker) => docker.version());
     const { id } = await this.machines.engineOf(engine, call);
     return {
       endpoints: [
@@ -212,9 +204,4 @@ export class DockerHostDriver implements Driver {
 
 function notClean(why: string): DriverError {
   return new DriverError('not-clean', `The container can't be shown to be clean: ${why}.`);
-}
-
-function isOlder(version: string, oldest: readonly [number, number]): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  return major < oldest[0] || (major === oldest[0] && minor < oldest[1]);
 }
