@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { APPLY } from './cli/apply.js';
+import { ARTIFACTS } from './cli/artifacts.js';
 import { CP } from './cli/cp.js';
 import { DECISIONS } from './cli/decide.js';
 import { DOCTOR } from './cli/doctor.js';
@@ -26,6 +27,7 @@ const COMMANDS = [
   ...LEASES,
   EXEC,
   CP,
+  ARTIFACTS,
   RUN,
   ...UPKEEP,
   SWEEP,
