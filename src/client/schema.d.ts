@@ -911,7 +911,7 @@ export interface components {
             consumer?: string;
             /** @description Blueprints allowed, the best first; left out: all that the consumer lists. */
             blueprints?: string[];
-            /** @description Working copies: `repositories`, a map of directory to `{uri, commit | branch | tag | ref, merges, default}`, and `strict`. Hosts: values that the blueprint’s spec must have. */
+            /** @description Working copies: `repositories`, a map of directory to `{uri, commit | branch | tag | ref, merges, submodules, default}`, and `strict`. Hosts: values that the blueprint’s spec must have. */
             attributes?: {
                 [key: string]: unknown;
             };

@@ -35,6 +35,8 @@ export interface RepositorySpec {
   ref?: string;
   /** Changes to squash-merge on top, in order. */
   merges?: { uri: string; ref: string }[];
+  /** Whether submodules are checked out in it, and theirs. */
+  submodules?: boolean;
   /** Commands start in this one's directory. */
   default?: boolean;
 }

@@ -173,6 +173,13 @@ describe('repositories of a lease', () => {
     ]);
   });
 
+  it('says with true or false whether it is the default and has its submodules', () => {
+    const a = { uri: URI, default: true, submodules: false };
+    expect(paths({ repositories: { a } })).toEqual([]);
+    const b = { ...a, default: 'yes', submodules: 1 } as unknown as typeof a;
+    expect(paths({ repositories: { b } })).toEqual(['r.b.default', 'r.b.submodules']);
+  });
+
   it('has one default at most, and a lone repository is it', () => {
     const [a, b] = [{ uri: URI, default: true }, { uri: URI }];
     expect(paths({ repositories: { a, b: a } })).toEqual(['r']);

@@ -54,7 +54,7 @@ function repositoryFaults(path: string, repository: unknown, strict: boolean): F
   const check = (field: string, message: string | undefined) => {
     if (message) faults.push({ path: `${path}.${field}`, message });
   };
-  const known = ['uri', ...REVISIONS, 'merges', 'default'];
+  const known = ['uri', ...REVISIONS, 'merges', 'submodules', 'default'];
   for (const field of Object.keys(repository)) if (!known.includes(field)) check(field, 'is not known');
   check('uri', addressFault(repository.uri));
   const named = REVISIONS.filter((revision) => repository[revision] !== undefined);
@@ -66,8 +66,9 @@ function repositoryFaults(path: string, repository: unknown, strict: boolean): F
     const value = repository[revision];
     check(revision, revision === 'commit' ? commitFault(value) : refFault(value));
   }
-  if (repository.default !== undefined && typeof repository.default !== 'boolean') {
-    check('default', 'must be true or false');
+  for (const flag of ['default', 'submodules']) {
+    const value = repository[flag];
+    if (value !== undefined && typeof value !== 'boolean') check(flag, 'must be true or false');
   }
   if (repository.merges !== undefined) faults.push(...mergesFaults(`${path}.merges`, repository.merges));
   return faults;

@@ -54,7 +54,12 @@ describe('attributes of a working copy', () => {
 
   it('keeps what it knows', () => {
     const repositories = {
-      app: { uri: 'https://h/app.git', branch: 'main', merges: [{ uri: 'u', ref: 'r' }] },
+      app: {
+        uri: 'https://h/app.git',
+        branch: 'main',
+        merges: [{ uri: 'u', ref: 'r' }],
+        submodules: true,
+      },
     };
     expect(request({ repositories, strict: true }).attributes).toEqual({ repositories, strict: true });
   });
@@ -68,6 +73,7 @@ describe('attributes of a working copy', () => {
       { repositories: { app: { uri: 'u', merges: [{ uri: 'u' }] } } },
       'attributes.repositories.app.merges.0.ref',
     ],
+    [{ repositories: { app: { uri: 'u', submodules: 'yes' } } }, 'attributes.repositories.app.submodules'],
     [{ strict: 'yes' }, 'attributes.strict'],
     [{ repository: {} }, 'attributes.repository'],
   ])('refuses %j, naming %s', (attributes, path) => {

@@ -48,7 +48,7 @@ export class LeaseBody {
 
   @Optional()
   @Facts(
-    'Working copies: `repositories`, a map of directory to `{uri, commit | branch | tag | ref, merges, default}`, and ' +
+    'Working copies: `repositories`, a map of directory to `{uri, commit | branch | tag | ref, merges, submodules, default}`, and ' +
       '`strict`. Hosts: values that the blueprint’s spec must have.',
   )
   attributes?: Record<string, unknown>;

@@ -36,6 +36,10 @@ export class RepositoryBody {
   merges?: MergeBody[];
 
   @Optional()
+  @Flag('Whether submodules are checked out in it, and theirs.')
+  submodules?: boolean;
+
+  @Optional()
   @Flag('Whether commands start in this directory.')
   default?: boolean;
 }

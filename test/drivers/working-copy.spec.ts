@@ -166,7 +166,7 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
       temporary: false,
       details: {
         phase: 'squash-merge',
-        command: expect.stringContaining('git merge --squash'),
+        command: expect.stringContaining('git merge-tree'),
         exitCode: 1,
         stdout: expect.stringContaining('CONFLICT (content): Merge conflict in readme.txt'),
         stderr: expect.any(String),

@@ -52,8 +52,8 @@ export class Copies {
     return copies;
   }
 
-  /** A copy that nobody has used. */
-  async build(): Promise<ResourceView> {
+  /** A copy that nobody has used. @param spec of its blueprint, beside its hosts */
+  async build(spec: Record<string, unknown> = {}): Promise<ResourceView> {
     this.made += 1;
     const asked: ResourceView = {
       id: `res_host${process.pid}_${this.made}`,
@@ -68,7 +68,7 @@ export class Copies {
     const copy: ResourceView = {
       ...asked,
       id: `res_copy${this.made}`,
-      blueprint: { name: 'copies', type: 'working-copy', tier: 'low', spec: { hosts: ['hosts'] } },
+      blueprint: { name: 'copies', type: 'working-copy', tier: 'low', spec: { hosts: ['hosts'], ...spec } },
       place: null,
       hostLease: leaseOn(stand),
     };

@@ -10,7 +10,11 @@ const run = promisify(execFile);
 /** One commit of a declared history, on the tip of its branch. */
 export interface Commit {
   branch: string;
-  files: Record<string, string | { mode: '100755' | '120000'; content: string }>;
+  /** Contents; a program's or a link's; the commit of a submodule; null for what is removed. */
+  files: Record<
+    string,
+    string | { mode: '100755' | '120000'; content: string } | { mode: '160000'; commit: string } | null
+  >;
   /** Branch that this one starts from, at its first commit. */
   from?: string;
   tag?: string;
@@ -97,8 +101,11 @@ async function importCommit(repository: string, { branch, from, files }: Commit)
   const parent = (await tip(branch)) || (from ? await tip(from) : '');
   const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`;
   const changes = Object.entries(files).map(([path, file]) => {
-    const { mode, content } = typeof file === 'string' ? { mode: '100644', content: file } : file;
-    return `M ${mode} inline ${path}\n${data(content)}`;
+    const name = JSON.stringify(path);
+    if (file === null) return `D ${name}\n`;
+    if (typeof file === 'string') return `M 100644 inline ${name}\n${data(file)}`;
+    if (file.mode === '160000') return `M 160000 ${file.commit} ${name}\n`;
+    return `M ${file.mode} inline ${name}\n${data(file.content)}`;
   });
   const stream = [
     'commit refs/berth/import\nmark :1\ncommitter Test <test@localhost> 1700000000 +0000\n',

@@ -1,6 +1,6 @@
 import { DriverError } from '../driver.js';
 import type { Mirrors } from './mirrors.js';
-import type { GitSource, Wanted } from './remote.js';
+import type { Found, GitSource, Wanted } from './remote.js';
 import { type GitPhase, type GitRun, trustedGit } from './trusted-git.js';
 
 /**
@@ -12,37 +12,34 @@ export class BareCopy {
 
   /** @param directory where it is made; nothing is there yet */
   constructor(
-    private readonly directory: string,
+    readonly directory: string,
     private readonly mirrors: Mirrors,
     private readonly source: GitSource,
   ) {}
 
-  /** Takes over the commit that is there now, with all before it, and returns it. */
-  bring(uri: string, wanted: Wanted): Promise<string> {
-    const { branch, ref } = wanted;
-    return this.mirrors.use(uri, { branch, ref }, this.source, async (mirror) => {
+  /** Takes over the commit that is there now, with all before it. */
+  bring(uri: string, wanted: Wanted): Promise<Found> {
+    return this.mirrors.use(uri, wanted, this.source, async (mirror) => {
       const { commit } = mirror;
-      if (commit === null) throw new DriverError('not-found', `The repository ${uri} is empty.`);
-      if (this.made) {
-        const options = ['--quiet', '--no-tags', '--no-write-fetch-head'];
-        await this.git('fetch', ['fetch', ...options, '--', mirror.directory, commit], { local: true });
-      } else {
+      if (!this.made) {
         // Links to the mirror's objects, which never change.
-        const args = [
-          'clone',
-          '--quiet',
-          '--bare',
-          '--local',
-          '--template=',
-          '--',
-          mirror.directory,
-          this.directory,
-        ];
+        const options = ['--quiet', '--bare', '--local', '--template='];
+        const args = ['clone', ...options, '--', mirror.directory, this.directory];
         await trustedGit({ phase: 'clone', args, local: true, signal: this.source.signal });
         this.made = true;
+      } else if (commit !== null) {
+        const options = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-auto-maintenance'];
+        await this.git('fetch', ['fetch', ...options, '--', mirror.directory, commit], { local: true });
       }
-      return commit;
+      return mirror;
     });
+  }
+
+  /** The same where there must be one. */
+  async bringCommit(uri: string, { branch, ref }: Wanted): Promise<string> {
+    const { commit } = await this.bring(uri, { branch, ref });
+    if (commit === null) throw new DriverError('not-found', `The repository ${uri} is empty.`);
+    return commit;
   }
 
   /** Moves the branch there from `from` to `to`, which follows it; refused where it is anywhere else. */

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { link, lstat, lutimes, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { link, lstat, lutimes, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { DriverError } from '../driver.js';
-import { type GitDirectory, gitDirectory } from './git-directory.js';
-import type { Mirror, MirrorName } from './mirrors.js';
+import { type GitDirectory, gitDirectory, isApart } from './git-directory.js';
+import { settledIndex } from './git-index.js';
+import type { MirrorName } from './mirrors.js';
 import { type PackedTree, packedTree, packing, withoutEnd } from './packed-tree.js';
-import { type GitPhase, type GitRun, trustedGit } from './trusted-git.js';
+import type { Place, Revision } from './revision.js';
+import { trustedGit } from './trusted-git.js';
 
 /**
  * Time of every file of a checkout. One that is long past and always the same makes copies alike, lets a first `git
@@ -15,7 +17,7 @@ import { type GitPhase, type GitRun, trustedGit } from './trusted-git.js';
 export const FILE_TIME = new Date('2000-01-01T00:00:00Z');
 
 /** The host keeps neither inodes nor change times of the broker's: git shall compare size and whole seconds only. */
-const STAT_CONFIG = ['core.checkStat=minimal', 'core.trustctime=false'];
+const CONFIG = ['core.bare=false', 'core.checkStat=minimal', 'core.trustctime=false', 'index.version=2'];
 
 /** Versions in a row of which it is known what changed. */
 const REMEMBERED = 50;
@@ -32,7 +34,7 @@ export interface Version {
   changed: Changed;
 }
 
-/** Paths below the tree, a character a byte, and whether they are there now. Those that are lie in real directories. */
+/** Paths below the lease's directory, a character a byte, and whether they are there now. Those that are lie in real directories. */
 type Changed = ReadonlyMap<string, boolean>;
 
 /** What makes one version of another on a host that has it. */
@@ -44,36 +46,37 @@ export interface Change {
 }
 
 /**
- * One repository checked out on the broker's disk, where no lease writes, and moved from commit to commit: what hosts
- * are given, whole or as the difference to what they were given before. Its `.git` is laid out anew from the mirror
- * for each version, so that it is what a fresh one would be, whatever it was before.
+ * One repository checked out on the broker's disk, where no lease writes, and moved from revision to revision: what
+ * hosts are given, whole or as the difference to what they were given before. What git keeps of it is laid out anew for
+ * each version, so that it is what a fresh one would be, whatever it was before.
  *
  * To be used by one at a time, while the mirror is held.
  */
 export class Checkout {
-  private readonly tree: string;
+  /** Stands for the lease's directory. */
+  private readonly top: string;
+  private readonly tar: string;
   private readonly objects = new Set<string>();
   private laid: Map<string, string> = new Map();
   private versions: Version[] = [];
-  private commit: string | undefined;
+  /** Null where it is of an empty repository; undefined where it has to be made anew. */
+  private commit: string | null | undefined;
   private packed = false;
 
-  /**
-   * @param root a directory of its own
-   * @param name directory that the lease finds it in
-   */
+  /** @param root a directory of its own */
   constructor(
     private readonly root: string,
-    private readonly name: string,
+    readonly place: Place,
     readonly mirror: MirrorName,
   ) {
-    this.tree = join(root, 'tree', name);
+    this.top = join(root, 'tree');
+    this.tar = join(root, 'tree.tar');
   }
 
   /** Key of what `moveTo` would make of it. */
-  keyOf({ commit, branch, refs }: Mirror): string {
+  keyOf({ commit, branch, refs, merged, submodules }: Revision): string {
     return createHash('sha256')
-      .update(JSON.stringify([this.mirror.uri, commit, branch, refs]))
+      .update(JSON.stringify([this.mirror.uri, commit, branch, refs, merged, submodules]))
       .digest('hex');
   }
 
@@ -81,23 +84,26 @@ export class Checkout {
     return this.commit === undefined ? undefined : this.versions.at(-1);
   }
 
-  /** Brings it to the mirror's commit, branch and refs. What is broken off leaves it to be made anew. */
-  async moveTo(mirror: Mirror & { commit: string }, signal: AbortSignal): Promise<Version> {
-    const key = this.keyOf(mirror);
+  /** Checks the revision out, which is of its place and mirror. What is broken off leaves it to be made anew. */
+  async moveTo(revision: Revision, signal: AbortSignal): Promise<Version> {
+    const key = this.keyOf(revision);
     if (this.current?.key === key) return this.current;
     const from = this.commit;
+    const { commit } = revision;
     this.commit = undefined;
     this.packed = false;
     await rm(this.tar, { force: true });
-    const git: GitIn = (phase, args, extra = {}) =>
-      trustedGit({ phase, args: ['--git-dir', mirror.directory, ...args], signal, ...extra });
-    const moved = from === undefined ? undefined : await changedFiles(git, from, mirror.commit);
+    const git = this.gitIn(revision, signal);
+    const moved = from && commit ? await changedFiles(git, commit) : undefined;
     if (moved === undefined) await this.empty();
-    const files = moved ?? (await allFiles(git, mirror.commit));
-    const laid = await this.layGitDirectory(mirror);
-    await this.checkOut(git, mirror.commit, files);
-    const changed = new Map([...files, ...laid, ['.git/index', true] as const]);
-    this.commit = mirror.commit;
+    const changed = new Map(await this.layGitDirectory(revision));
+    if (commit !== null) {
+      const files = this.within(this.place.tree, moved ?? (await allFiles(git, commit)));
+      await this.checkOut(git, commit, files);
+      for (const [file, isThere] of files) changed.set(file, isThere);
+      changed.set(`${bytesOf(this.place.git)}/index`, true);
+    }
+    this.commit = commit;
     const version = { key, changed };
     this.versions = [...this.versions, version].slice(-REMEMBERED);
     return version;
@@ -113,11 +119,10 @@ export class Checkout {
     const gone = new Set<string>();
     for (const [path, isThere] of changed) if (!isThere) gone.add(await this.topOfWhatIsGone(path));
     const names = [...present, ...gone].map(textOf);
-    if (names.includes(undefined) || (await this.bytesOf(present)) > MOST_BYTES) return undefined;
+    if (!isText(names) || (await this.bytesOf(present)) > MOST_BYTES) return undefined;
     // What is there in another form, such as a link where a directory was, is out of the way before the tar comes.
-    const removed = names.map((name) => `${this.name}/${name}`);
-    if (removed.join('').length > MOST_REMOVED_BYTES) return undefined;
-    return { removed, tar: await this.pack(present) };
+    if (names.join('').length > MOST_REMOVED_BYTES) return undefined;
+    return { removed: names, tar: await this.pack(present) };
   }
 
   /** All of the current version. To be closed. */
@@ -132,44 +137,43 @@ export class Checkout {
     await rm(this.root, { recursive: true, force: true });
   }
 
-  private get tar(): string {
-    return join(this.root, 'tree.tar');
-  }
-
   private async empty(): Promise<void> {
     this.versions = [];
     this.objects.clear();
     this.laid.clear();
-    await rm(join(this.root, 'tree'), { recursive: true, force: true });
-    await mkdir(this.tree, { recursive: true, mode: 0o755 });
+    await rm(this.top, { recursive: true, force: true });
+    await mkdir(join(this.top, this.place.tree), { recursive: true, mode: 0o755 });
   }
 
   /** @returns paths of it that are not what they were */
-  private async layGitDirectory(mirror: Mirror & { commit: string }): Promise<[string, boolean][]> {
-    const laid = gitDirectory(mirror, this.mirror.uri);
-    const written = (await this.write(laid)).map((path): [string, boolean] => [path, true]);
-    const linked = await this.linkObjects(mirror.directory);
-    return [...written, ...linked].map(([path, isThere]) => [`.git/${path}`, isThere]);
+  private async layGitDirectory(revision: Revision): Promise<[string, boolean][]> {
+    const written = await this.write(gitDirectory(revision));
+    const linked = await this.linkObjects(revision.directory);
+    const objects = `${bytesOf(this.place.git)}/objects`;
+    return [
+      ...written.map((path): [string, boolean] => [bytesOf(path), true]),
+      ...linked.map(([name, isThere]): [string, boolean] => [`${objects}/${name}`, isThere]),
+    ];
   }
 
   private async write({ directories, files }: GitDirectory): Promise<string[]> {
-    const within = (path: string) => join(this.tree, '.git', path);
-    for (const directory of directories) await mkdir(within(directory), { recursive: true, mode: 0o755 });
+    const made = { recursive: true, mode: 0o755 };
+    for (const directory of directories) await mkdir(join(this.top, directory), made);
     const changed = [...files.keys()].filter((path) => files.get(path) !== this.laid.get(path));
-    for (const path of changed) await writeFile(within(path), files.get(path) ?? '', { mode: 0o644 });
+    for (const path of changed) await writeFile(join(this.top, path), files.get(path) ?? '', { mode: 0o644 });
     this.laid = files;
     return changed;
   }
 
-  /** Links to the mirror's objects: they never change, and a tar has copies. */
-  private async linkObjects(mirror: string): Promise<[string, boolean][]> {
-    const from = join(mirror, 'objects');
-    const to = join(this.tree, '.git/objects');
+  /** Links to the objects: they never change, and a tar has copies. */
+  private async linkObjects(directory: string): Promise<[string, boolean][]> {
+    const from = join(directory, 'objects');
+    const to = join(this.top, this.place.git, 'objects');
     const there = new Set((await readdir(from, { recursive: true })).filter((name) => OBJECT.test(name)));
     const fresh = [...there].filter((name) => !this.objects.has(name));
     const gone = [...this.objects].filter((name) => !there.has(name));
-    for (const directory of new Set(fresh.map((name) => name.slice(0, name.indexOf('/'))))) {
-      await mkdir(join(to, directory), { recursive: true, mode: 0o755 });
+    for (const parent of new Set(fresh.map((name) => dirname(name)))) {
+      await mkdir(join(to, parent), { recursive: true, mode: 0o755 });
     }
     for (const name of fresh) {
       await link(join(from, name), join(to, name));
@@ -180,19 +184,42 @@ export class Checkout {
       this.objects.delete(name);
     }
     return [
-      ...fresh.map((name): [string, boolean] => [`objects/${name}`, true]),
-      ...gone.map((name): [string, boolean] => [`objects/${name}`, false]),
+      ...fresh.map((name): [string, boolean] => [name, true]),
+      ...gone.map((name): [string, boolean] => [name, false]),
     ];
   }
 
   private async checkOut(git: GitIn, commit: string, files: Changed): Promise<void> {
-    const access = {
-      config: [...STAT_CONFIG, 'core.bare=false'],
-      env: { GIT_INDEX_FILE: join(this.tree, '.git/index'), GIT_WORK_TREE: this.tree },
-    };
-    await git('checkout', ['read-tree', '-m', '-u', commit], { access, cwd: this.tree });
+    await git(['read-tree', '-m', '-u', commit]);
     for (const [file, isThere] of files) if (isThere) await lutimes(this.at(file), FILE_TIME, FILE_TIME);
-    await git('checkout', ['update-index', '-q', '--refresh'], { access, cwd: this.tree });
+    const settled = settledIndex(await readFile(this.index), FILE_TIME);
+    if (!settled)
+      throw new DriverError('failed', 'git on the broker has written an index that is not known.');
+    await writeFile(this.index, settled);
+  }
+
+  /** git that has this checkout for its own, and the revision's objects. */
+  private gitIn({ directory }: Revision, signal: AbortSignal): GitIn {
+    const cwd = join(this.top, this.place.tree);
+    const access = { config: CONFIG, env: { GIT_INDEX_FILE: this.index, GIT_WORK_TREE: cwd } };
+    return (args, whole) =>
+      trustedGit({
+        phase: 'checkout',
+        args: ['--git-dir', directory, ...args],
+        access,
+        cwd,
+        whole,
+        signal,
+      });
+  }
+
+  private get index(): string {
+    return join(this.top, this.place.git, 'index');
+  }
+
+  private within(directory: string, paths: Changed): Changed {
+    const above = bytesOf(directory);
+    return new Map([...paths].map(([path, isThere]) => [`${above}/${path}`, isThere]));
   }
 
   /** Looked for from the top, so that no link is followed: whoever wrote the repository says where it leads. */
@@ -216,34 +243,32 @@ export class Checkout {
   }
 
   private at(path: string): Buffer {
-    return Buffer.concat([Buffer.from(`${this.tree}/`), Buffer.from(path, 'latin1')]);
+    return Buffer.concat([Buffer.from(`${this.top}/`), Buffer.from(path, 'latin1')]);
   }
 
   private async pack(paths: string[]): Promise<Buffer> {
-    const tar = packing(['-C', join(this.root, 'tree'), '--null', '--no-recursion', '-T', '-', '-f', '-']);
-    const name = Buffer.from(`./${this.name}/`).toString('latin1');
-    tar.child.stdin
-      .on('error', () => undefined)
-      .end(paths.map((path) => `${name}${path}\0`).join(''), 'latin1');
+    const tar = packing(['-C', this.top, '--null', '--no-recursion', '-T', '-', '-f', '-']);
+    tar.child.stdin.on('error', () => undefined).end(paths.map((path) => `./${path}\0`).join(''), 'latin1');
     const [packed] = await Promise.all([buffer(tar.child.stdout), tar.ended]);
     return withoutEnd(packed);
   }
 
   private async packWhole(): Promise<void> {
-    const tar = packing(['-C', join(this.root, 'tree'), '-f', this.tar, `./${this.name}`]);
+    const { tree, git } = this.place;
+    const parts = isApart(this.place) ? [tree, git] : [tree];
+    const tar = packing(['-C', this.top, '-f', this.tar, ...parts.map((part) => `./${part}`)]);
     tar.child.stdin.end();
     await tar.ended;
   }
 }
 
-type GitIn = (phase: GitPhase, args: string[], extra?: Partial<GitRun>) => Promise<string>;
+type GitIn = (args: string[], whole?: 'latin1') => Promise<string>;
 
 /** Names of what the mirror keeps for good: not what it is just fetching. */
 const OBJECT = /^([0-9a-f]{2}\/[0-9a-f]{38}|pack\/pack-[0-9a-f]{40}\.(pack|idx|rev))$/;
 
 async function allFiles(git: GitIn, commit: string): Promise<Changed> {
-  const args = ['ls-tree', '-r', '-z', '--name-only', '--full-tree', commit];
-  const said = await git('checkout', args, { whole: 'latin1' });
+  const said = await git(['ls-tree', '-r', '-z', '--name-only', '--full-tree', commit], 'latin1');
   return new Map(
     said
       .split('\0')
@@ -253,22 +278,29 @@ async function allFiles(git: GitIn, commit: string): Promise<Changed> {
 }
 
 /**
- * Files that differ between two commits; undefined where one of them is not there any more, or where a change of
- * attributes may have others checked out differently as well.
+ * Files that the commit has otherwise than the index has them: which needs nothing of the commit before but that. Not
+ * those that are submodules before and after, whose directories stay. Undefined where a change of attributes may have
+ * others checked out differently as well.
  */
-async function changedFiles(git: GitIn, from: string, to: string): Promise<Changed | undefined> {
-  const args = ['diff-tree', '-r', '-z', '--no-renames', '--name-status', from, to];
-  const said = await git('checkout', args, { whole: 'latin1', otherwise: 'not-found' }).catch(
-    (fault: unknown) => {
-      if (!(fault instanceof DriverError) || fault.code !== 'not-found') throw fault;
-    },
-  );
-  if (said === undefined) return undefined;
-  const words = said.split('\0');
+async function changedFiles(git: GitIn, to: string): Promise<Changed | undefined> {
+  const args = ['diff-index', '--cached', '-R', '-r', '-z', '--raw', '--no-renames', to];
+  const words = (await git(args, 'latin1')).split('\0');
   const files = new Map<string, boolean>();
-  for (let index = 0; index + 1 < words.length; index += 2)
-    files.set(words[index + 1] ?? '', words[index] !== 'D');
-  return [...files.keys()].some((file) => /(^|\/)\.gitattributes$/.test(file)) ? undefined : files;
+  for (let index = 0; index + 1 < words.length; index += 2) {
+    const [what = '', file = ''] = words.slice(index);
+    if (/(^|\/)\.gitattributes$/.test(file)) return undefined;
+    if (!what.startsWith(':160000 160000 ')) files.set(file, !what.endsWith('D'));
+  }
+  return files;
+}
+
+function isText(names: (string | undefined)[]): names is string[] {
+  return !names.includes(undefined);
+}
+
+/** A text as the path that it is, a character a byte. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
 }
 
 /** A path as text; undefined where its bytes are none. */

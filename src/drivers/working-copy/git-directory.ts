@@ -1,62 +1,69 @@
-import type { Ref } from './remote.js';
+import { posix } from 'node:path';
+import type { Place, Revision } from './revision.js';
 
-/** What `.git` holds beside objects and the index. */
+/** What git keeps of a checkout beside objects and the index, by paths below the lease's directory. */
 export interface GitDirectory {
   directories: string[];
   files: Map<string, string>;
 }
 
-export interface Head {
-  commit: string;
-  /** Null where HEAD is detached. */
-  branch: string | null;
-  /** Branches and tags of the remote. */
-  refs: Ref[];
-}
-
 /**
- * `.git` as a clone would have made it, from nothing but what is asked for: no hook, no log, no ref of another
- * checkout. Written rather than cloned, because moving a checkout then costs no more than what changed. It tells git
- * to look at size and time of files alone, so that the index is as good on the host as where it was made.
+ * As a clone would have made it, from nothing but what is asked for: no hook, no log, no ref of another checkout.
+ * Written rather than cloned, because moving a checkout then costs no more than what changed. It tells git to look at
+ * size and time of files alone, so that the index is as good on the host as where it was made.
  */
-export function gitDirectory({ commit, branch, refs }: Head, uri: string): GitDirectory {
-  return {
-    directories: ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags'],
-    files: new Map([
-      ['HEAD', branch === null ? `${commit}\n` : `ref: refs/heads/${branch}\n`],
-      ['config', config(uri, branch)],
-      [
-        'packed-refs',
-        packedRefs(branch === null ? [] : [{ name: `refs/heads/${branch}`, id: commit }], refs),
-      ],
-    ]),
-  };
+export function gitDirectory(revision: Revision): GitDirectory {
+  const { place, commit, branch, refs } = revision;
+  const own = branch === null || commit === null ? [] : [{ name: `refs/heads/${branch}`, id: commit }];
+  const files = new Map([
+    [`${place.git}/HEAD`, branch === null ? `${commit}\n` : `ref: refs/heads/${branch}\n`],
+    [`${place.git}/config`, config(revision)],
+    [`${place.git}/packed-refs`, packedRefs(own, refs)],
+  ]);
+  if (isApart(place)) files.set(`${place.tree}/.git`, `gitdir: ${posix.relative(place.tree, place.git)}\n`);
+  const directories = ['objects/info', 'objects/pack', 'refs/heads', 'refs/tags'];
+  return { directories: directories.map((name) => `${place.git}/${name}`), files };
 }
 
-function config(uri: string, branch: string | null): string {
-  const remote = `[remote "origin"]\n\turl = ${quoted(uri)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`;
+/** Whether git's own is not in the tree, as a submodule's is not. */
+export function isApart({ tree, git }: Place): boolean {
+  return git !== `${tree}/.git`;
+}
+
+function config({ place, mirror, branch, submodules }: Revision): string {
+  const worktree = isApart(place) ? `\tworktree = ${quoted(posix.relative(place.git, place.tree))}\n` : '';
+  const remote = `[remote "origin"]\n\turl = ${quoted(mirror.uri)}\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n`;
   const tracking =
     branch === null
       ? ''
       : `[branch ${quoted(branch)}]\n\tremote = origin\n\tmerge = ${quoted(`refs/heads/${branch}`)}\n`;
-  return `${CORE}${remote}${tracking}`;
+  const initialized = submodules.map(
+    ({ name, uri, isLeftOut }) =>
+      `[submodule ${quoted(name)}]\n\tactive = true\n\turl = ${quoted(uri)}\n${isLeftOut ? '\tupdate = none\n' : ''}`,
+  );
+  return `${CORE}${worktree}${remote}${tracking}${initialized.join('')}`;
 }
 
 const CORE = `[core]
-\trepositoryformatversion = 0
-\tfilemode = true
-\tbare = false
-\tlogallrefupdates = true
-\tcheckStat = minimal
-\ttrustctime = false
+	repositoryformatversion = 0
+	filemode = true
+	bare = false
+	logallrefupdates = true
+	checkStat = minimal
+	trustctime = false
 `;
 
 function quoted(value: string): string {
   return `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
+interface NamedId {
+  name: string;
+  id: string;
+}
+
 /** In the order of their names, by bytes, which its header promises. */
-function packedRefs(own: Ref[], refs: Ref[]): string {
+function packedRefs(own: NamedId[], refs: NamedId[]): string {
   const remote = refs.map(({ name, id }) => ({
     name: name.replace(/^refs\/heads\//, 'refs/remotes/origin/'),
     id,

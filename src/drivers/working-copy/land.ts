@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseAuthor, TRAILER } from '../../domain/operation.js';
 import { DriverError, type Landed, type LandRequest } from '../driver.js';
 import { BareCopy } from './bare-copy.js';
+import { mergedTree } from './merge.js';
 import type { Mirrors } from './mirrors.js';
 import type { GitSource } from './remote.js';
 
@@ -26,7 +27,7 @@ export async function land(
   let merging: string | undefined;
   let refusal: { at: string; fault: unknown } | undefined;
   for (let tries = 0; ; tries += 1) {
-    const tip = await copy.bring(repository, { branch: target }).catch((cause: unknown) => {
+    const tip = await copy.bringCommit(repository, { branch: target }).catch((cause: unknown) => {
       throw refusal ? unknown(change, cause) : cause;
     });
     const landed = await find(change, tip, copy);
@@ -34,7 +35,7 @@ export async function land(
     if (refusal?.at === tip) throw refusal.fault;
     if (expect !== undefined && expect !== tip) throw moved(target, false, { expected: expect, found: tip });
     if (tries === MOST_TRIES) throw moved(target, true, { tries });
-    merging ??= await copy.bring(change.source.uri, change.source);
+    merging ??= await copy.bringCommit(change.source.uri, change.source);
     const commit = await squash(change, { tip, merging, staging }, copy);
     try {
       await copy.push(repository, target, { from: tip, to: commit });
@@ -61,23 +62,14 @@ async function find(
   return commit && previous ? { commit, previous, target } : undefined;
 }
 
-/**
- * One commit on `tip` with all that `merging` changes since they parted. The merge is made on trees alone: nothing is
- * checked out, so no filter and no attribute of either side has a say (`merge=union` neither). Rejected: `git merge
- * --squash`, which costs a checkout and obeys them.
- */
+/** One commit on `tip` with all that `merging` changes since they parted. */
 async function squash(
   { id, source, target, message, author }: LandRequest,
   { tip, merging, staging }: { tip: string; merging: string; staging: string },
   copy: BareCopy,
 ): Promise<string> {
-  const args = ['merge-tree', '--write-tree', '--name-only', tip, merging];
-  const tree = await copy.git('squash-merge', args).catch((fault: unknown) => {
-    if (!(fault instanceof DriverError) || fault.details.exitCode !== 1) throw fault;
-    const { details } = fault;
-    throw new DriverError('conflict', `${source.ref} conflicts with ${target}.`, { details, cause: fault });
-  });
-  if (tree === (await copy.git('squash-merge', ['rev-parse', `${tip}^{tree}`]))) {
+  const { tree, changes } = await mergedTree(copy, tip, merging, `${source.ref} conflicts with ${target}.`);
+  if (!changes) {
     const details = { reason: 'nothing-to-land', found: tip };
     throw new DriverError('invalid', `${target} has all that ${source.ref} would change.`, { details });
   }

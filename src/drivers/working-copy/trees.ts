@@ -1,16 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pack } from 'tar-stream';
 import type { RepositorySpec } from '../../domain/lease.js';
 import { quote } from '../posix/quote.js';
+import { revisionsOf, type Supply } from './bring-revisions.js';
 import { type Change, Checkout, type Version } from './checkout.js';
-import type { Mirror, Mirrors } from './mirrors.js';
+import type { Mirrors } from './mirrors.js';
+import { onOwnDisk } from './own-disk.js';
 import { joined, type PackedTree, withoutEnd } from './packed-tree.js';
 import type { GitSource } from './remote.js';
-import type { CheckedOut } from './stage.js';
+import type { CheckedOut, Revision } from './revision.js';
 
 /** Repositories kept checked out on the broker's disk; the one not used for longest goes. */
 const MOST_CHECKOUTS = 32;
@@ -37,22 +39,17 @@ export interface TreeRequest {
   host: TreeHost;
 }
 
-/** A repository in its directory of a tree. */
-interface Part {
-  directory: string;
-  checkout: Checkout;
-}
-
 /** A tree that waits on a host for its lease. */
 interface Prepared {
   token: string;
-  parts: (Part & { version: Version })[];
+  parts: { checkout: Checkout; version: Version }[];
 }
 
 /** A repository as a lease wants it. */
-interface Brought extends Part {
+interface Brought {
+  revision: Revision;
+  checkout: Checkout;
   key: string;
-  checkedOut: CheckedOut & { commit: string };
   /** What makes it of the one that waits; null where that is it, undefined where it can't be made of that. */
   change: Change | null | undefined;
 }
@@ -70,42 +67,46 @@ export class Trees {
   private readonly checkouts = new Map<string, Checkout>();
   private readonly prepared = new Map<string, Prepared>();
   /** What a copy last had. */
-  private readonly last = new Map<string, { scope: string; parts: Part[] }>();
+  private readonly last = new Map<string, { scope: string; parts: Checkout[] }>();
   /** What the copies of a scope last had. */
-  private readonly recent = new Map<string, Part[]>();
+  private readonly recent = new Map<string, Checkout[]>();
 
-  /** @param root directory of this process alone for checkouts */
+  /** @param root directory of this process alone for checkouts, which is there; beside the mirrors, for it links to them */
   constructor(
     private readonly root: string,
     private readonly mirrors: Mirrors,
   ) {}
 
-  /**
-   * Puts the tree that a lease wants on the host.
-   * @returns undefined where it can't be had of checkouts, as an empty repository; the lease's directory is then to be
-   * replaced by other means
-   */
+  /** Puts the tree that a lease wants on the host. */
   async put(
     request: TreeRequest,
     repositories: Record<string, RepositorySpec>,
     source: GitSource,
-  ): Promise<Record<string, CheckedOut> | undefined> {
+  ): Promise<Record<string, CheckedOut>> {
     const { copy, scope } = request;
     const waiting = this.prepared.get(copy);
     this.forget(copy);
-    if (!source.cache || Object.values(repositories).some(({ merges = [] }) => merges.length > 0))
-      return undefined;
-    const brought: Brought[] = [];
-    for (const [directory, wanted] of Object.entries(repositories)) {
-      const one = await this.bring(directory, wanted, source, waiting);
-      if (!one) return undefined;
-      brought.push(one);
+    const staging = await onOwnDisk(() => mkdtemp(join(this.root, 'lease-')));
+    try {
+      const supply = { mirrors: this.mirrors, source, staging };
+      const checkedOut: Record<string, CheckedOut> = {};
+      const brought: Brought[] = [];
+      for (const [directory, wanted] of Object.entries(repositories)) {
+        const revisions = await revisionsOf(directory, wanted, supply);
+        for (const revision of revisions) brought.push(await this.bring(revision, supply, waiting));
+        const [{ commit, branch }] = revisions;
+        checkedOut[directory] = { commit, branch };
+      }
+      if (!(await take(request, brought, waiting))) await this.unpack(request, brought, supply);
+      if (source.cache) {
+        const parts = brought.map(({ checkout }) => checkout);
+        remember(this.last, copy, { scope, parts });
+        remember(this.recent, scope, parts);
+      }
+      return checkedOut;
+    } finally {
+      await rm(staging, { recursive: true, force: true });
     }
-    if (!(await take(request, brought, waiting))) await this.unpack(request, brought, source);
-    const parts = brought.map(({ directory, checkout }) => ({ directory, checkout }));
-    remember(this.last, copy, { scope, parts });
-    remember(this.recent, scope, parts);
-    return Object.fromEntries(brought.map(({ directory, checkedOut }) => [directory, checkedOut]));
   }
 
   /**
@@ -121,16 +122,16 @@ export class Trees {
     const trees: PackedTree[] = [];
     try {
       const prepared: Prepared = { token: randomUUID(), parts: [] };
-      for (const { directory, checkout } of parts) {
+      for (const checkout of parts) {
         await this.mirrors.alone(checkout.mirror, async () => {
           const version = checkout.current;
           if (!version) return;
           trees.push(await checkout.whole());
-          prepared.parts.push({ directory, checkout, version });
+          prepared.parts.push({ checkout, version });
         });
       }
       if (prepared.parts.length < parts.length) return false;
-      const contents = prepared.parts.map((part) => ({ ...part, key: part.version.key }));
+      const contents = prepared.parts.map(({ checkout, version }) => ({ checkout, key: version.key }));
       const marker = await markerTar(`${contentOf(scope, contents)}.${prepared.token}\n`);
       await host.unpack(
         Readable.from(joined([...trees.map((tree) => tree.content()), marker]), { objectMode: false }),
@@ -148,40 +149,28 @@ export class Trees {
     this.last.delete(copy);
   }
 
-  private bring(
-    directory: string,
-    wanted: RepositorySpec,
-    source: GitSource,
-    waiting: Prepared | undefined,
-  ): Promise<Brought | undefined> {
-    return this.mirrors.use(wanted.uri, wanted, source, async (mirror) => {
-      const { commit, branch } = mirror;
-      if (commit === null) return undefined;
-      const checkout = await this.checkoutOf(directory, wanted.uri, source);
-      const key = checkout.keyOf(mirror);
-      const had = waiting?.parts.find(
-        (part) => part.directory === directory && part.checkout === checkout,
-      )?.version;
-      const brought = { directory, checkout, key, checkedOut: { commit, branch } };
-      if (!had) return { ...brought, change: undefined };
-      if (had.key === key) return { ...brought, change: null };
-      await checkout.moveTo({ ...mirror, commit }, source.signal);
-      return { ...brought, change: await checkout.changeSince(had) };
+  private bring(revision: Revision, supply: Supply, waiting: Prepared | undefined): Promise<Brought> {
+    return this.mirrors.alone(revision.mirror, async () => {
+      const checkout = await this.checkoutOf(revision, supply);
+      const key = checkout.keyOf(revision);
+      const had = waiting?.parts.find((part) => part.checkout === checkout)?.version;
+      if (!had) return { revision, checkout, key, change: undefined };
+      if (had.key === key) return { revision, checkout, key, change: null };
+      await checkout.moveTo(revision, supply.source.signal);
+      return { revision, checkout, key, change: await checkout.changeSince(had) };
     });
   }
 
-  private async unpack({ host }: TreeRequest, brought: Brought[], source: GitSource): Promise<void> {
+  private async unpack({ host }: TreeRequest, brought: Brought[], supply: Supply): Promise<void> {
     const trees: PackedTree[] = [];
     try {
-      for (const { directory, checkout, checkedOut } of brought) {
-        const { uri } = checkout.mirror;
-        const whole = async (mirror: Mirror) => {
+      for (const { revision } of brought) {
+        await this.mirrors.alone(revision.mirror, async () => {
           // Others may have moved it meanwhile, or put another in its place.
-          const now = await this.checkoutOf(directory, uri, source);
-          await now.moveTo({ ...mirror, ...checkedOut }, source.signal);
+          const now = await this.checkoutOf(revision, supply);
+          await now.moveTo(revision, supply.source.signal);
           trees.push(await now.whole());
-        };
-        await this.mirrors.use(uri, { commit: checkedOut.commit }, source, whole);
+        });
       }
       await host.unpack(Readable.from(joined(trees.map((tree) => tree.content())), { objectMode: false }));
     } finally {
@@ -189,18 +178,18 @@ export class Trees {
     }
   }
 
-  /** While its mirror is held. */
-  private async checkoutOf(directory: string, uri: string, { credentialName }: GitSource): Promise<Checkout> {
-    const key = JSON.stringify([directory, uri, credentialName]);
+  /** While its mirror is held. What is not to be kept is of this lease alone. */
+  private async checkoutOf({ place, mirror }: Revision, { source, staging }: Supply): Promise<Checkout> {
+    if (!source.cache) return new Checkout(await mkdtemp(join(staging, 'checkout-')), place, mirror);
+    const key = JSON.stringify([place, mirror]);
     const known = this.checkouts.get(key);
     this.checkouts.delete(key);
     if (known) {
       this.checkouts.set(key, known);
       return known;
     }
-    await mkdir(this.root, { recursive: true, mode: 0o700 });
     const root = await mkdtemp(join(this.root, 'checkout-'));
-    const checkout = new Checkout(root, directory, { uri, credentialName });
+    const checkout = new Checkout(root, place, mirror);
     this.checkouts.set(key, checkout);
     for (const [oldest, least] of this.checkouts) {
       if (this.checkouts.size <= MOST_CHECKOUTS) break;
@@ -251,8 +240,8 @@ function tarOf(changes: Change[]): Promise<Buffer> {
 }
 
 /** The same for trees that are alike, whoever made them. */
-function contentOf(scope: string, parts: { directory: string; key: string }[]): string {
-  const contents = parts.map(({ directory, key }) => [directory, key]).sort();
+function contentOf(scope: string, parts: { checkout: Checkout; key: string }[]): string {
+  const contents = parts.map(({ checkout, key }) => [checkout.place.tree, key]).sort();
   return createHash('sha256')
     .update(JSON.stringify([scope, contents]))
     .digest('hex');

@@ -31,8 +31,6 @@ import { land } from './land.js';
 import { Mirrors } from './mirrors.js';
 import { onOwnDisk } from './own-disk.js';
 import type { GitSource } from './remote.js';
-import { sendTree } from './send-tree.js';
-import { type CheckedOut, stage } from './stage.js';
 import { type TreeRequest, Trees } from './trees.js';
 import { DEFAULT_CLONE_TIMEOUT, WorkingCopySpec } from './working-copy.spec-schema.js';
 
@@ -99,9 +97,7 @@ export class WorkingCopyDriver implements Driver {
       this.sourceOf(lease.resource, call),
       this.sweep(),
     ]);
-    const checkedOut =
-      (await this.trees.put(this.requestOf(lease.resource, call), repositories, source)) ??
-      (await this.stageAll(repositories, source, host.files(hostLease), call));
+    const checkedOut = await this.trees.put(this.requestOf(lease.resource, call), repositories, source);
     const { directory, artifacts } = access;
     const contents = Object.fromEntries(Object.entries(repositories).map(([name, { uri }]) => [name, uri]));
     return { access: { directory, artifacts, repositories: checkedOut }, contents };
@@ -227,28 +223,6 @@ export class WorkingCopyDriver implements Driver {
         unpack: (tar) => host.files(hostLease).unpack(tar, call),
       },
     };
-  }
-
-  /** Makes each repository by itself, for this one lease. */
-  private async stageAll(
-    repositories: Record<string, RepositorySpec>,
-    source: GitSource,
-    files: Files,
-    call: Call,
-  ): Promise<Record<string, CheckedOut>> {
-    const staging = await this.makeStaging();
-    try {
-      const checkedOut: Record<string, CheckedOut> = {};
-      for (const [name, repository] of Object.entries(repositories)) {
-        const directory = join(staging, name);
-        await mkdir(dirname(directory), { recursive: true, mode: 0o755 });
-        checkedOut[name] = await stage(repository, directory, this.mirrors, source);
-      }
-      await sendTree(staging, files, call);
-      return checkedOut;
-    } finally {
-      await rm(dirname(staging), { recursive: true, force: true });
-    }
   }
 
   private async makeStaging(): Promise<string> {
