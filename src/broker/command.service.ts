@@ -249,9 +249,9 @@ export class CommandService {
         reason: error instanceof DriverError ? error.message : 'The broker failed while it ran.',
       };
     }
-    await output.end();
+    const rest = await output.end();
     if (exit.kind !== 'exited' && exit.reason) exit.reason = mask.text(exit.reason);
-    const record = await whenAvailable(() => commands.ended(command.id, exit, output.bytes));
+    const record = await whenAvailable(() => commands.ended(command.id, exit, { bytes: output.bytes, rest }));
     if (record) signals.show(command.id, record);
   }
 

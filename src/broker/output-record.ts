@@ -73,16 +73,15 @@ export class OutputRecord {
     return follower;
   }
 
-  /** Writes what is left. */
-  async end(): Promise<void> {
+  /** There is no more: what is left to be written, once all else is. */
+  async end(): Promise<OutputChunk[]> {
+    clearTimeout(this.timer);
     for (const follower of this.followers) this.drop(follower);
+    await this.writing;
     const [first] = this.tail;
-    if (first) {
-      const start = first.seq - first.data.length;
-      if (start > this.head) this.pending.push(leftOut(start - this.head, start));
-    }
-    this.pending.push(...this.tail);
-    await this.flush();
+    const start = first ? first.seq - first.data.length : this.head;
+    const gap = start > this.head ? [leftOut(start - this.head, start)] : [];
+    return [...this.pending, ...gap, ...this.tail];
   }
 
   private drop(follower: OutputFollower): void {

@@ -80,8 +80,15 @@ export class CommandStore {
     return pageOf(rows, limit, ({ id }) => id);
   }
 
-  /** Completes the record, unless it is complete: then it is undefined. */
-  async ended(id: string, exit: Exit, outputBytes: number): Promise<Command | undefined> {
+  /**
+   * Completes the record, and the output by its `rest`; undefined where the record is complete already. `bytes` counts all
+   * output, kept or not.
+   */
+  async ended(
+    id: string,
+    exit: Exit,
+    { bytes, rest }: { bytes: number; rest: readonly OutputChunk[] },
+  ): Promise<Command | undefined> {
     const state: CommandState = exit.kind;
     const [record] = await this.db.rows<Command>(
       {
@@ -94,7 +101,8 @@ export class CommandStore {
             INSERT INTO events (kind, command, lease, resource, consumer, data)
             SELECT 'command.' || $2, o.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END,
                    jsonb_strip_nulls(jsonb_build_object('exitCode', o.exit_code, 'signal', o.signal, 'reason', o.reason))
-              FROM over o JOIN leases l ON l.id = o.lease_id)
+              FROM over o JOIN leases l ON l.id = o.lease_id),
+          rest AS (${addOutput('$7', '$8', '$9')})
           SELECT ${COLUMNS} FROM over`,
       },
       [
@@ -103,7 +111,8 @@ export class CommandStore {
         exit.exitCode ?? null,
         exit.signal ?? null,
         'reason' in exit ? (exit.reason ?? null) : null,
-        outputBytes,
+        bytes,
+        ...columnsOf(rest),
       ],
     );
     return record;
@@ -148,11 +157,9 @@ export class CommandStore {
     await this.db.rows(
       {
         name: 'add-output',
-        text: `INSERT INTO command_output (command_id, seq, stream, data)
-               SELECT $1, seq, stream, data FROM unnest($2::bigint[], $3::text[], $4::bytea[]) AS o (seq, stream, data)
-               ON CONFLICT (command_id, seq) DO NOTHING`,
+        text: addOutput('$2', '$3', '$4'),
       },
-      [id, chunks.map(({ seq }) => seq), chunks.map(({ stream }) => stream), chunks.map(({ data }) => data)],
+      [id, ...columnsOf(chunks)],
     );
   }
 
@@ -165,4 +172,15 @@ export class CommandStore {
       [id, after, limit],
     );
   }
+}
+
+/** SQL that keeps pieces of the output of command $1. */
+function addOutput(seqs: string, streams: string, data: string): string {
+  return `INSERT INTO command_output (command_id, seq, stream, data)
+    SELECT $1, seq, stream, data FROM unnest(${seqs}::bigint[], ${streams}::text[], ${data}::bytea[]) AS o (seq, stream, data)
+    ON CONFLICT (command_id, seq) DO NOTHING`;
+}
+
+function columnsOf(chunks: readonly OutputChunk[]): unknown[] {
+  return [chunks.map(({ seq }) => seq), chunks.map(({ stream }) => stream), chunks.map(({ data }) => data)];
 }
