@@ -33,12 +33,31 @@ async function isDone(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('a follower of output', () => {
-  it('gets every piece as it came', async () => {
+  it('gets what waits as one piece for each stretch of a stream, in order', async () => {
     const follower = new OutputFollower(10);
-    const given = pieces(10, 1, 2, 3);
-    for (const piece of given) await follower.push(piece);
+    const piece = (seq: number, stream: OutputChunk['stream'], text: string) =>
+      follower.push({ seq, stream, data: Buffer.from(text) });
+    await piece(12, 'stdout', 'ab');
+    await piece(13, 'stdout', 'c');
+    await piece(14, 'stderr', 'd');
+    await piece(16, 'stdout', 'ef');
     follower.end();
-    expect(await rest(follower)).toEqual(given);
+    expect((await rest(follower)).map(({ seq, stream, data }) => [seq, stream, data.toString()])).toEqual([
+      [13, 'stdout', 'abc'],
+      [14, 'stderr', 'd'],
+      [16, 'stdout', 'ef'],
+    ]);
+  });
+
+  it('gets no piece that is much larger than the largest that came, and none across a gap', async () => {
+    const follower = new OutputFollower(0);
+    for (const given of pieces(0, MIB / 4, 10, 20)) await follower.push(given);
+    await follower.push(pieces(MIB, 5)[0] as OutputChunk);
+    follower.end();
+    const sizes = (await rest(follower)).map(({ stream, data }) =>
+      stream === 'stderr' ? 'note' : data.length,
+    );
+    expect(sizes).toEqual([MIB / 4, 30, 'note', 5]);
   });
 
   it('is told how much had passed before it came', async () => {

@@ -6,6 +6,9 @@ const MOST_WAITING_BYTES = 1024 * 1024;
 /** A reader that takes nothing for this long holds the process back no longer, and misses output instead, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
+/** Pieces that wait are read as one of up to about so many bytes: each costs the same on its way, however small. */
+const MOST_AT_ONCE_BYTES = 256 * 1024;
+
 /** The line in the place of bytes that a reader will not see. */
 export function leftOut(bytes: number, seq: number): OutputChunk {
   return { seq, stream: 'stderr', data: Buffer.from(`\n[berth: ${bytes} bytes of output left out here]\n`) };
@@ -51,7 +54,7 @@ export class OutputFollower implements AsyncIterable<OutputChunk> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<OutputChunk> {
     while (true) {
-      const chunk = this.waiting.shift();
+      const chunk = this.next();
       if (chunk) {
         // What is missing before a piece, its own place tells: `seq` counts bytes.
         const start = chunk.seq - chunk.data.length;
@@ -70,6 +73,22 @@ export class OutputFollower implements AsyncIterable<OutputChunk> {
         });
       }
     }
+  }
+
+  /** What of one stream waits without a gap, as one piece. */
+  private next(): OutputChunk | undefined {
+    const [first] = this.waiting;
+    if (!first) return undefined;
+    let count = 1;
+    let { seq } = first;
+    for (let bytes = first.data.length; bytes < MOST_AT_ONCE_BYTES; count++) {
+      const piece = this.waiting[count];
+      if (piece?.stream !== first.stream || piece.seq - piece.data.length !== seq) break;
+      ({ seq } = piece);
+      bytes += piece.data.length;
+    }
+    const pieces = this.waiting.splice(0, count);
+    return count === 1 ? first : { ...first, seq, data: Buffer.concat(pieces.map(({ data }) => data)) };
   }
 
   private release(): void {

@@ -65,8 +65,10 @@ export class LaneMarks {
 
   /** How many bytes at the end of a piece could be the beginning of the id. */
   private overlap(piece: Buffer): number {
-    for (let length = Math.min(this.id.length - 1, piece.length); length > 0; length -= 1) {
-      if (piece.subarray(piece.length - length).equals(this.id.subarray(0, length))) return length;
+    const { id } = this;
+    const first = id[0] as number;
+    for (let at = piece.indexOf(first, -(id.length - 1)); at >= 0; at = piece.indexOf(first, at + 1)) {
+      if (piece.subarray(at).equals(id.subarray(0, piece.length - at))) return piece.length - at;
     }
     return 0;
   }
