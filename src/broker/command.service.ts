@@ -201,7 +201,7 @@ export class CommandService {
     };
     let outcome: 'added' | 'known' | 'over' | undefined;
     try {
-      outcome = await commands.add(record, lease.fence as number, processId);
+      outcome = await commands.add(record, lease, processId);
     } finally {
       if (outcome !== 'added') deafen();
     }

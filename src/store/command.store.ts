@@ -1,4 +1,5 @@
 import type { Command, Exit, OutputStream } from '../domain/command.js';
+import type { Lease } from '../domain/lease.js';
 import type { CommandState } from '../domain/state-machine.js';
 import { one, type Queryable } from './database.js';
 import { IN_HAND } from './lease.store.js';
@@ -33,14 +34,17 @@ export class CommandStore {
    * `over` where the lease is over, expired, or held under another fence. What it is given to work with, its environment
    * and its stdin, is not kept: only the process that adds it ever runs it.
    */
-  async add(command: NewCommand, fence: number, runner: string): Promise<'added' | 'known' | 'over'> {
+  async add(
+    command: NewCommand,
+    { fence, used }: Pick<Lease, 'fence' | 'used'>,
+    runner: string,
+  ): Promise<'added' | 'known' | 'over'> {
     const { id, leaseId, argv, cwd, timeoutSeconds } = command;
     const { outcome } = one(
       await this.db.rows<{ outcome: 'added' | 'known' | 'over' }>(
         {
-          name: 'add-command',
-          text: `WITH held AS (
-            UPDATE leases SET used = true WHERE id = $2 AND fence = $7 AND ${IN_HAND} RETURNING *),
+          name: used ? 'add-command' : 'add-first-command',
+          text: `WITH held AS ${used ? `MATERIALIZED (${HELD})` : `(${MARKED})`},
           added AS (
             INSERT INTO commands (id, lease_id, argv, cwd, timeout_seconds, state, runner, alive_until, started_at)
             SELECT $1, $2, $3, $4, $5, 'running', $6, now() + interval '${RUNNER_SECONDS} s', now() FROM held
@@ -173,6 +177,12 @@ export class CommandStore {
     );
   }
 }
+
+/** SQL for the lease $2 if it is in hand under the fence $7; it does not end before the statement does. */
+const HELD = `SELECT id, resource_id, object_kind, object_name FROM leases
+  WHERE id = $2 AND fence = $7 AND ${IN_HAND} FOR NO KEY UPDATE`;
+const MARKED = `UPDATE leases SET used = true WHERE id = $2 AND fence = $7 AND ${IN_HAND}
+  RETURNING id, resource_id, object_kind, object_name`;
 
 /** SQL that keeps pieces of the output of command $1. */
 function addOutput(seqs: string, streams: string, data: string): string {

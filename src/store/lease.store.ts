@@ -47,14 +47,15 @@ function visible(leases: string): string {
 export class LeaseStore {
   private readonly endings = new Gathering((endings: Ending[]) => this.endAll(endings));
 
-  private readonly gets = new Gathering((ids: string[]) =>
-    byKey<LeaseRow>(
-      this.db,
-      { name: 'lease', text: visible('SELECT * FROM leases WHERE id = ANY ($1)') },
-      ids,
-      ({ id }) => id,
-    ),
-  );
+  private readonly gets = new Gathering(async (ids: string[]) => {
+    const rows = await byKey<LeaseRow>(this.db, LEASE, ids, ({ id }) => id);
+    const waiting = rows.flatMap((row) => (row?.state === 'pending' ? row.id : []));
+    if (waiting.length === 0) return rows;
+    // The places come last: who is given something meanwhile has none.
+    const placed = await byKey<LeaseRow>(this.db, PLACED_LEASE, waiting, ({ id }) => id);
+    const byId = new Map(waiting.map((id, index) => [id, placed[index]]));
+    return rows.map((row) => (row && byId.has(row.id) ? byId.get(row.id) : row));
+  });
 
   constructor(private readonly db: Queryable) {}
 
@@ -244,6 +245,11 @@ export class LeaseStore {
     );
   }
 }
+
+const LEASE = { name: 'lease', text: `SELECT ${LEASE_ROW} FROM leases l WHERE id = ANY ($1)` };
+
+/** With its position, for which the queue is read. */
+const PLACED_LEASE = { name: 'placed-lease', text: visible('SELECT * FROM leases WHERE id = ANY ($1)') };
 
 interface How {
   to: 'released' | 'broken';
