@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { OutputChunk } from '../store/command.store.js';
 
 /** Output that waits for one reader, in bytes; past it the process is held back. */
@@ -71,6 +72,7 @@ export class OutputFollower implements AsyncIterable<OutputChunk> {
         await new Promise<void>((resolve) => {
           this.wake = resolve;
         });
+        await setImmediate(); // what comes at the same time comes along
       }
     }
   }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import type { CommandRequest } from '../broker/command.service.js';
 import { type Command as CommandRecord, MAX_COMMAND_SECONDS, type OutputStream } from '../domain/command.js';
@@ -138,8 +139,7 @@ export function toCommand(record: CommandRecord): Command {
 /** Text where nothing is lost by it. */
 export function toOutputPiece(piece: { seq: number; stream: OutputStream; data: Buffer }): OutputPiece {
   const { seq, stream, data } = piece;
-  const text = data.toString('utf8');
-  return Buffer.from(text, 'utf8').equals(data)
-    ? { seq, stream, text }
+  return isUtf8(data)
+    ? { seq, stream, text: data.toString() }
     : { seq, stream, base64: data.toString('base64') };
 }
