@@ -97,6 +97,38 @@ describe('a recycled copy', () => {
     await copies.recycle(lease);
   });
 
+  it('that goes to merges is sent the difference, and nothing of them stays for the next', async () => {
+    await server.commit('forked', []);
+    const fork = `git checkout -q -b change; echo y > y; git add -A; git commit -q -m y
+git push -q ${server.uri('forked', 'file')} change; git checkout -q main; echo x > x`;
+    const { uri, commits } = await history(fork, 'plain');
+    const merges = [{ uri: server.uri('forked', 'git'), ref: 'change' }];
+    await copies.recycle(await copies.lease(copy, { src: { uri, commit: commits[0] } }));
+    const before = copies.unpacked;
+    const merged = await copies.lease(copy, { src: { uri, commit: commits[0], merges } });
+    expect(copies.unpacked).toBe(before);
+    const fresh = await others.lease(await others.build(), { src: { uri, commit: commits[0], merges } });
+    expect(await copies.says(merged, KNOWN)).toBe(await others.says(fresh, KNOWN));
+    expect(
+      await copies.says(merged, 'cat y; git status --porcelain; git fsck --strict --no-dangling 2>&1'),
+    ).toBe('y\n');
+    await copies.run(merged, SCRIBBLE);
+    await copies.recycle(merged);
+    const again = await copies.lease(copy, { src: { uri, commit: commits[0] } });
+    const plain = await others.lease(await others.build(), { src: { uri, commit: commits[0] } });
+    expect(await copies.says(again, KNOWN)).toBe(await others.says(plain, KNOWN));
+    await copies.recycle(again);
+  });
+
+  it('without a cache is what one with it is, and leaves nothing for the next', async () => {
+    const { uri, commits } = await history('echo x > x', 'uncached');
+    const wanted = { src: { uri, commit: commits[1] } };
+    const uncached = await copies.lease(await copies.build({ cache: false }), wanted);
+    const fresh = await others.lease(await others.build(), wanted);
+    expect(await copies.says(uncached, KNOWN)).toBe(await others.says(fresh, KNOWN));
+    await expect(copies.recycle(uncached)).resolves.not.toContain('a new checkout put in place');
+  });
+
   it('moves back, and to a branch, a tag and a ref', async () => {
     const { uri, commits } = await history('echo x > x; git tag v1; git push -q origin v1', 'moves');
     const [first, second] = commits;

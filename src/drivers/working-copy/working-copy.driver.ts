@@ -198,6 +198,7 @@ export class WorkingCopyDriver implements Driver {
 
   /** What can't be put in place ahead is left to the lease that wants it, which is then told why. */
   private async prepare(resource: ResourceView, call: Call): Promise<boolean> {
+    if (resource.blueprint.spec.cache === false) return false;
     await this.sweep();
     try {
       return await this.trees.prepare(this.requestOf(resource, call));
