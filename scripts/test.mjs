@@ -26,6 +26,7 @@ const ENGINE = { 'docker.io': 'dockerd', iptables: 'iptables' };
 const PACKAGES = {
   'openssh-server': 'sshd',
   git: 'git',
+  openssl: 'openssl',
   'busybox-static': 'busybox',
   'docker-registry': 'docker-registry',
   iproute2: 'ip',

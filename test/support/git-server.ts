@@ -1,5 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -54,6 +56,84 @@ export async function startGitServer(): Promise<GitServer> {
       await end(daemon);
       await sshd.stop();
       await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface HttpsGitServer {
+  /** As a credential for git names it. */
+  host: string;
+  /** File with the certificate, which nobody else has signed. */
+  certificate: string;
+  uri(name: string): string;
+  stop(): Promise<void>;
+}
+
+/** The repositories of another server over HTTPS, for whoever says this user and password. */
+export async function startHttpsGitServer(served: GitServer, login: string): Promise<HttpsGitServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-https-'));
+  const [key, certificate] = [join(directory, 'key'), join(directory, 'certificate')];
+  const made = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ];
+  const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  await run('openssl', ['req', '-x509', '-nodes', '-days', '2', ...made, ...named]);
+  const backend = join((await git(['--exec-path'])).trim(), 'git-http-backend');
+  const expected = `Basic ${Buffer.from(login).toString('base64')}`;
+  const tls = { key: await readFile(key), cert: await readFile(certificate) };
+  const server: Server = createServer(tls, (request, response) => {
+    if (request.headers.authorization !== expected) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+      return;
+    }
+    const { pathname, search } = new URL(request.url ?? '/', 'https://localhost');
+    const child = spawn(backend, {
+      env: {
+        PATH: process.env.PATH,
+        GIT_PROJECT_ROOT: join(served.uri('none', 'file'), '..'),
+        GIT_HTTP_EXPORT_ALL: '1',
+        REQUEST_METHOD: request.method,
+        PATH_INFO: decodeURIComponent(pathname),
+        QUERY_STRING: search.slice(1),
+        CONTENT_TYPE: request.headers['content-type'],
+        HTTP_CONTENT_ENCODING: request.headers['content-encoding'],
+        GIT_PROTOCOL: String(request.headers['git-protocol'] ?? ''),
+      },
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    request.pipe(child.stdin.on('error', () => undefined));
+    let head = Buffer.alloc(0);
+    const begin = (chunk: Buffer) => {
+      head = Buffer.concat([head, chunk]);
+      const end = head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      child.stdout.off('data', begin);
+      const lines = head.toString('latin1', 0, end).split('\r\n');
+      const headers = lines.map((line) => line.split(': ') as [string, string]);
+      const status = headers.find(([name]) => name === 'Status')?.[1];
+      response.writeHead(Number.parseInt(status ?? '200', 10), Object.fromEntries(headers));
+      response.write(head.subarray(end + 4));
+      child.stdout.pipe(response);
+    };
+    child.stdout.on('data', begin);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    host,
+    certificate,
+    uri: (name) => `https://${host}/${name}.git`,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -119,7 +119,10 @@ function end(pid: number | undefined, name: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 export function environment(): Record<string, string> {
+  const { GIT_SSL_CAINFO } = process.env;
   return {
+    // Authorities that the operator trusts in place of the system's.
+    ...(GIT_SSL_CAINFO && { GIT_SSL_CAINFO }),
     PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
     HOME: '/nonexistent',
     LC_ALL: 'C',
