@@ -1,6 +1,6 @@
 import { DriverError, type LeaseView } from '../driver.js';
 import { quote } from './quote.js';
-import { exitWith } from './shell.js';
+import { couldNotMake, exitWith } from './shell.js';
 
 /** The resource's own directory, labelled with the broker's id in the file `broker`. */
 export function resourceDirectory(root: string, resourceId: string): string {
@@ -45,7 +45,7 @@ export function prepareScript(directory: LeaseDirectory): string {
     presenceScript(directory),
     `${directories.map((path) => `[ -d ${quote(path)} ]`).join(' && ')} ||`,
     `  { umask 077; mkdir -p ${quote(lease)} && cd ${quote(lease)} && umask 022 && mkdir -p work artifacts home tmp; } ||`,
-    '  { cd /; exit 1; }',
+    `  ${couldNotMake(lease)}`,
     'umask 022',
   ].join('\n');
 }

@@ -22,7 +22,7 @@ import {
 import { killScript, markScript } from './process-tree.js';
 import { quote } from './quote.js';
 import { type CommandRun, runCommand } from './run-command.js';
-import { complete, enter, exitWith, type Shell } from './shell.js';
+import { complete, couldNotMake, enter, exitWith, type Shell } from './shell.js';
 import { shellFiles } from './shell-files.js';
 
 /** What a host tells of itself. */
@@ -57,10 +57,10 @@ export class PosixHost {
     const directory = quote(`./${resourceDirectory('', resource.id).slice(1)}`);
     const script = `
 umask ${umask}
-mkdir -p ${quote(this.root)} && cd -P ${quote(this.root)} || exit 1
-mkdir ${directory} 2> /dev/null
+mkdir -p ${quote(this.root)} && cd -P ${quote(this.root)} || ${couldNotMake(this.root)}
+mkdir ${directory} 2> /dev/null || [ -e ${directory} ] || [ -L ${directory} ] || ${couldNotMake(this.root)}
 [ -d ${directory} ] && [ ! -L ${directory} ] || { echo 'The root holds something else of that name.' >&2; ${exitWith('conflict')}; }
-printf %s ${quote(resource.broker)} > ${directory}/broker.new && mv ${directory}/broker.new ${directory}/broker || exit 1
+printf %s ${quote(resource.broker)} > ${directory}/broker.new && mv ${directory}/broker.new ${directory}/broker || ${couldNotMake(this.root)}
 pwd -P
 cat /proc/sys/kernel/random/boot_id`;
     const [root = '', bootId = ''] = (await complete(this.shell, 'Building', script, call)).split('\n');

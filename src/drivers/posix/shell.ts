@@ -66,17 +66,30 @@ export function exitWith(code: DriverFaultCode): string {
   return `exit ${exitCode ?? 1}`;
 }
 
+const DISK_FULL = `[ "\${4:-64}" -lt 64 ] && ${exitWith('disk-full')}`;
+
 /**
  * Shell function that removes what could only be written in part and ends the script, telling a full disk from other
  * faults. The disk is asked before there is room again.
  */
 export const GIVE_UP = `give_up() {
   part=$1
-  set -- $(df -Pk . | tail -n 1)
+  ${asksDisk('.')}
   rm -rf "$part"
-  [ "\${4:-1}" -lt 64 ] && ${exitWith('disk-full')}
+  ${DISK_FULL}
   exit 1
 }`;
+
+/** Script that ends where something could not be made in the directory, or on the way to it, telling why as above. */
+export function couldNotMake(directory: string): string {
+  return `{ cd /; ${asksDisk(quote(directory))}; ${DISK_FULL}; exit 1; }`;
+}
+
+/** Sets the fourth argument to what is free, in KiB, where the directory is or the one nearest above it. */
+function asksDisk(directory: string): string {
+  return `near=${directory}; until [ -d "$near" ] || [ -z "$near" ]; do near=\${near%/*}; done
+  set -- $(df -Pk "\${near:-/}" 2> /dev/null | tail -n 1)`;
+}
 
 /**
  * Runs a short script to its end and returns its stdout.
