@@ -6,6 +6,7 @@ import { LargeInstallations1764030000000 } from './1764030000000-large-installat
 import { LighterTurns1764040000000 } from './1764040000000-lighter-turns.js';
 import { FormerSpecs1764050000000 } from './1764050000000-former-specs.js';
 import { ResourceLists1764060000000 } from './1764060000000-resource-lists.js';
+import { Silences1764120000000 } from './1764120000000-silences.js';
 import { SealedEnvironments1764130000000 } from './1764130000000-sealed-environments.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
@@ -18,5 +19,6 @@ export const MIGRATIONS = [
   LighterTurns1764040000000,
   FormerSpecs1764050000000,
   ResourceLists1764060000000,
+  Silences1764120000000,
   SealedEnvironments1764130000000,
 ];

@@ -164,7 +164,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     allocator,
     signals,
   );
-  const isolation = new IsolationService(installation, blueprints, resources, machine);
+  const isolation = new IsolationService(installation, blueprints, resources, sweeps, machine);
   const identities = new IdentityService(new IdentityStore(db), consumers, events);
   const commandService = new CommandService({
     commands,

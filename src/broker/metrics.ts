@@ -119,6 +119,12 @@ export class Metrics {
     'tier',
   ]);
 
+  private readonly silent = this.gauge(
+    'hosts_silent',
+    'Hosts that did not answer when they were last asked',
+    ['blueprint', 'tier', 'code'],
+  );
+
   constructor(private readonly parts: MetricsParts) {
     // The lag is sampled every 100 ms: at every 10, as it comes, that would wake an idle process most of all.
     collectDefaultMetrics({ register: this.registry, eventLoopMonitoringPrecision: 100 });
@@ -166,8 +172,9 @@ export class Metrics {
 
   private show(counts: Counts | undefined): void {
     this.showProcess();
-    const { processes, leases, waiting, oldest, resources, limit, warm, failures } = this;
-    for (const gauge of [processes, leases, waiting, oldest, resources, limit, warm, failures]) gauge.reset();
+    const { processes, leases, waiting, oldest, resources, limit, warm, failures, silent } = this;
+    for (const gauge of [processes, leases, waiting, oldest, resources, limit, warm, failures, silent])
+      gauge.reset();
     this.databaseUp.set(counts ? 1 : 0);
     if (!counts) {
       processes.remove();
@@ -178,6 +185,7 @@ export class Metrics {
     for (const { count, ...labels } of counts.waiting) waiting.set(labels, count);
     for (const { seconds, ...labels } of counts.oldest) oldest.set(labels, seconds);
     for (const { count, ...labels } of counts.resources) resources.set(labels, count);
+    for (const { count, ...labels } of counts.silent) silent.set(labels, count);
     for (const { name, tier, ...levels } of counts.blueprints) {
       const labels = { blueprint: name, tier };
       limit.set(labels, levels.limit);

@@ -30,14 +30,25 @@ export class SweepSteps {
     const now = new Date(Date.now() + clockAheadMs);
     try {
       const looked = await this.parts.sweep.look(blueprint, now, signal);
+      await this.hear(id, looked.silent);
       await this.act(blueprint, looked, signal);
       const isSuspicious = looked.suspects.some(({ kind }) => kind === 'missing');
       await sweeps.swept(id, processId, null, isSuspicious ? SECOND_LOOK_SECONDS : SWEEP_SECONDS);
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('sweeps', id, processId);
+      await this.hear(id, [{ place: null, code: error.code, reason: error.message }]);
       await sweeps.swept(id, processId, error.message, SWEEP_SECONDS);
     }
+  }
+
+  /** Silence is told when it begins and when it ends, and not at each sweep. */
+  private async hear(blueprint: string, silent: Parameters<SweepStore['heard']>[1]): Promise<void> {
+    const { sweeps, signals, log } = this.parts;
+    const { isNew } = await sweeps.heard(blueprint, silent);
+    if (!isNew) return;
+    if (silent.length > 0) log.warn({ blueprint, silent }, 'not every host of a blueprint answers');
+    signals.send('events');
   }
 
   /** What is suspicious for the first time is only remembered. */

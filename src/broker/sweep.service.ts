@@ -10,7 +10,7 @@ export interface SweepReport {
   /** What differs from the rows now, and when it will be acted on. */
   suspects: (Suspect & { blueprint: string })[];
   /** Endpoints of which nothing can be said, with why; `place` where it is one of several. */
-  silent: { blueprint: string; place: string | null; reason: string }[];
+  silent: { blueprint: string; place: string | null; code: string; reason: string }[];
   /** When each blueprint was swept last, and why it could not be since. */
   sweeps: SweepRow[];
 }
@@ -58,7 +58,10 @@ export class SweepService {
       };
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
-      return { suspects: [], silent: [{ blueprint: name, place: null, reason: error.message }] };
+      return {
+        suspects: [],
+        silent: [{ blueprint: name, place: null, code: error.code, reason: error.message }],
+      };
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type Suspect, suspects } from '../domain/sweep.js';
-import type { ResourceView } from '../drivers/driver.js';
+import type { Listing, ResourceView } from '../drivers/driver.js';
 import type { BlueprintRow } from '../store/blueprint.store.js';
 import type { SweepStore } from '../store/sweep.store.js';
 import type { Drivers } from './drivers.js';
@@ -8,7 +8,7 @@ import { within } from './time-limits.js';
 export interface Looked {
   suspects: Suspect[];
   /** Places that did not answer, with why. */
-  silent: { place: string; reason: string }[];
+  silent: Listing['silent'];
 }
 
 /** Compares what the drivers find with the rows, one blueprint at a time. */

@@ -1391,7 +1391,7 @@ export interface components {
         };
         IsolationWaiver: {
             /** @enum {string} */
-            rule: "unknown-policy" | "zero-not-acknowledged" | "local-host" | "broker-machine" | "machine-in-two-tiers" | "machine-twice" | "image-not-pinned" | "not-single-use";
+            rule: "unknown-policy" | "zero-not-acknowledged" | "local-host" | "broker-machine" | "machine-in-two-tiers" | "machine-twice" | "host-key-changed" | "image-not-pinned" | "not-single-use";
             /** @description `machine/…`, `blueprint/…`, `tier/…`, or `*` for all. */
             subject: string;
             reason: string;
@@ -1400,7 +1400,7 @@ export interface components {
             /** @enum {string} */
             severity: "violation" | "waived" | "notice";
             /** @enum {string} */
-            rule: "unknown-policy" | "zero-not-acknowledged" | "local-host" | "broker-machine" | "machine-in-two-tiers" | "machine-twice" | "image-not-pinned" | "not-single-use";
+            rule: "unknown-policy" | "zero-not-acknowledged" | "local-host" | "broker-machine" | "machine-in-two-tiers" | "machine-twice" | "host-key-changed" | "image-not-pinned" | "not-single-use";
             subjects: string[];
             message: string;
         };
@@ -1450,6 +1450,8 @@ export interface components {
             blueprint: string;
             /** @description The machine; null: the endpoint as a whole. */
             place: string | null;
+            /** @description Kind of the fault, such as `unreachable` or `host-key-changed`. */
+            code: string;
             reason: string;
         };
         Sweep: {

@@ -12,14 +12,24 @@ export const ISOLATION_RULES = {
   'broker-machine': 'A host is the machine that the broker runs on, or can not be told from it.',
   'machine-in-two-tiers': 'One physical machine serves two tiers, or two hosts can not be told apart.',
   'machine-twice': 'One SSH machine is two resources, so that neither of them is exclusive.',
+  'host-key-changed': 'A machine shows another host key than the pinned one: it may be another machine.',
   'image-not-pinned': 'An image is named by a tag, which can come to mean another image.',
   'not-single-use': 'A resource is shared or handed out again.',
 } as const;
 export type IsolationRule = keyof typeof ISOLATION_RULES;
 
-/** What no policy does without; and the two that no waiver lifts, since what lifts them is to say what is meant. */
-const ALWAYS: IsolationRule[] = ['unknown-policy', 'zero-not-acknowledged', 'machine-twice'];
-const NEVER_WAIVED: readonly IsolationRule[] = ['unknown-policy', 'zero-not-acknowledged'];
+/** What no policy does without; and those that no waiver lifts, since what lifts them is to say what is meant. */
+const ALWAYS: IsolationRule[] = [
+  'unknown-policy',
+  'zero-not-acknowledged',
+  'machine-twice',
+  'host-key-changed',
+];
+const NEVER_WAIVED: readonly IsolationRule[] = [
+  'unknown-policy',
+  'zero-not-acknowledged',
+  'host-key-changed',
+];
 const LOW: IsolationRule[] = [...ALWAYS, 'local-host', 'broker-machine'];
 const HIGH: IsolationRule[] = [...LOW, 'machine-in-two-tiers', 'image-not-pinned'];
 

@@ -209,7 +209,7 @@ export interface Cleaned {
 export interface Listing {
   found: Found[];
   /** Places that did not answer, with why: what stands there is neither found nor missing. */
-  silent: { place: string; reason: string }[];
+  silent: { place: string; code: DriverFaultCode; reason: string }[];
 }
 
 export interface Found {

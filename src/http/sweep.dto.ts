@@ -22,6 +22,7 @@ export class Suspect {
 export class Silent {
   @Field() blueprint!: string;
   @Nullable('string', 'The machine; null: the endpoint as a whole.') place!: string | null;
+  @Field('Kind of the fault, such as `unreachable` or `host-key-changed`.') code!: string;
   @Field() reason!: string;
 }
 

@@ -10,6 +10,8 @@ export interface Counts {
   oldest: { tier: string; type: string; seconds: number }[];
   resources: Counted<'blueprint' | 'tier' | 'state' | 'hygiene'>[];
   blueprints: { name: string; tier: string; limit: number; warm: number; failures: number }[];
+  /** Hosts that did not answer when they were last asked. */
+  silent: Counted<'blueprint' | 'tier' | 'code'>[];
   /** Broker processes that live. */
   processes: number;
 }
@@ -66,4 +68,6 @@ export const COUNTS = `WITH live AS (
       SELECT blueprint, tier, state, hygiene, count(*) FROM resources WHERE state <> 'destroyed' GROUP BY 1, 2, 3, 4) c) AS resources,
     (SELECT coalesce(jsonb_agg(c), '[]') FROM (
       SELECT name, tier, max_resources AS limit, warm, failures FROM blueprints) c) AS blueprints,
+    (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      SELECT s.blueprint, b.tier, s.code, count(*) FROM silences s JOIN blueprints b ON b.name = s.blueprint GROUP BY 1, 2, 3) c) AS silent,
     (SELECT count(*) FROM processes WHERE alive_until > now()) AS processes`;

@@ -11,6 +11,17 @@ export interface SweepRow {
 /** Hosts that are there for good: not just being built or restarted, nor elsewhere than the blueprint says by now. */
 const STANDING = `type = 'host' AND state = 'active' AND hygiene <> 'cleaning' AND former_spec IS NULL`;
 
+/** An endpoint, or one machine of it, that did not answer when it was last asked. */
+export interface Silence {
+  blueprint: string;
+  /** Null: the endpoint as a whole. */
+  place: string | null;
+  /** As the driver's faults are called. */
+  code: string;
+  reason: string;
+  since: Date;
+}
+
 /** What the sweep compares and remembers. */
 export class SweepStore {
   constructor(private readonly db: Queryable) {}
@@ -84,6 +95,51 @@ export class SweepStore {
       [blueprint, JSON.stringify(suspects), silent],
     );
     return { isNew: rows.length > 0 };
+  }
+
+  /**
+   * Remembers which places of the blueprint did not answer, null for all of it, with an event for what is new or is
+   * silent for another cause; and forgets those that did, with an event.
+   */
+  async heard(
+    blueprint: string,
+    silent: readonly Pick<Silence, 'place' | 'code' | 'reason'>[],
+  ): Promise<{ isNew: boolean }> {
+    const rows = await this.db.rows(
+      {
+        name: 'remember-silences',
+        text: `WITH asked AS (
+            SELECT coalesce(place, '') AS place, code, reason
+              FROM jsonb_to_recordset($2::jsonb) AS s (place text, code text, reason text)),
+          answered AS (
+            DELETE FROM silences g WHERE blueprint = $1 AND NOT EXISTS (SELECT FROM asked a WHERE a.place = g.place)
+            RETURNING *),
+          noted AS (
+            INSERT INTO silences AS g (blueprint, place, code, reason) SELECT $1, place, code, reason FROM asked
+            ON CONFLICT (blueprint, place) DO UPDATE SET code = EXCLUDED.code, reason = EXCLUDED.reason, since = now()
+             WHERE g.code <> EXCLUDED.code
+            RETURNING *)
+          INSERT INTO events (kind, blueprint, data)
+          SELECT CASE code WHEN 'host-key-changed' THEN 'host.key-changed' ELSE 'host.silent' END, blueprint,
+                 jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'reason', reason))
+            FROM noted
+          UNION ALL
+          SELECT 'host.answered', blueprint,
+                 jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'since', since))
+            FROM answered
+          RETURNING kind`,
+      },
+      [blueprint, JSON.stringify(silent)],
+    );
+    return { isNew: rows.length > 0 };
+  }
+
+  /** Whatever did not answer when it was last asked. */
+  silences(): Promise<Silence[]> {
+    return this.db.rows({
+      name: 'silences',
+      text: `SELECT blueprint, nullif(place, '') AS place, code, reason, since FROM silences ORDER BY blueprint, place`,
+    });
   }
 
   /** Says that an orphan is gone. It stays known until its blueprint's next look, for other looks that began before. */

@@ -1,7 +1,9 @@
 import 'reflect-metadata';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CredentialSource } from '../../src/drivers/credentials.js';
 import { DriverError, type ResourceView } from '../../src/drivers/driver.js';
@@ -10,6 +12,8 @@ import { describeDriverContract, leaseOn, run, shell, unhurried } from '../contr
 import { canMakeUsers, freePort, makeSystemUser, type Sshd, startSshd } from '../support/sshd.js';
 
 const BROKER = 'broker-of-the-test';
+
+const program = promisify(execFile);
 
 describeDriverContract('ssh-host', async () => {
   const sshd = await startSshd();
@@ -87,7 +91,7 @@ describe('ssh-host', () => {
     expect(found).toEqual([
       { resourceId: resource.id, name: expect.stringMatching(/^one:\//), place: 'one', alive: true },
     ]);
-    expect(silent).toEqual([{ place: 'gone', reason: expect.stringContaining('gone') }]);
+    expect(silent).toEqual([{ place: 'gone', code: 'unreachable', reason: expect.stringContaining('gone') }]);
   });
 
   it('lists no directory that is not of its making, and no link to one', async () => {
@@ -221,6 +225,33 @@ describe('ssh-host', () => {
     expect(written).toMatchObject({ code: 'disk-full', temporary: false });
     await driver.cut(lease, unhurried());
   });
+
+  (canMakeUsers ? it : it.skip)(
+    'says so too where its root is full, building, activating or at a command',
+    async () => {
+      const root = join(sshd.root, 'small');
+      await mkdir(root);
+      await program('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', root]);
+      try {
+        const view = { ...resourceOn({ ...sshd, root }), id: 'res_small' };
+        const full = { code: 'disk-full', temporary: false };
+        const fill = () => program('sh', ['-c', `cat /dev/zero > ${root}/filling 2> /dev/null; true`]);
+        await fill();
+        await expect(driver.build(view, unhurried())).rejects.toMatchObject(full);
+        await rm(join(root, 'filling'));
+        const lease = leaseOn({ ...view, handle: (await driver.build(view, unhurried())).handle });
+        // No more directories either.
+        await program('mount', ['-o', 'remount,nr_inodes=5,size=64k', root]);
+        await fill();
+        await expect(driver.activate(lease, unhurried())).rejects.toMatchObject(full);
+        await expect(shell(driver, lease, 'true')).rejects.toMatchObject(full);
+        await rm(join(root, 'filling'));
+        await driver.destroy(lease.resource, unhurried());
+      } finally {
+        await program('umount', [root]);
+      }
+    },
+  );
 
   it('calls a command lost whose connection dropped, and works again after', async () => {
     const lease = leaseOn(resource);

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { type GitServer, startGitServer } from '../support/git-server.js';
-import { Caller } from '../support/installation.js';
+import { Caller, until } from '../support/installation.js';
 import { consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+import { canMakeUsers, makeSystemUser, type Sshd, type SystemUser, startSshd } from '../support/sshd.js';
 
 let server: GitServer;
 let app: TestApp;
@@ -76,4 +77,143 @@ it('a checkout on a machine is made for each lease, and recycled in between', as
     exitCode: 0,
   });
   await berth.release(second.id);
+});
+
+describe('a machine of its own blueprint', () => {
+  let sshd: Sshd;
+  let worker: SystemUser | undefined;
+
+  /** A second sshd here is the same machine to whoever looks at its boot id: waived by name, too. */
+  beforeAll(async () => {
+    worker = canMakeUsers ? await makeSystemUser() : undefined;
+    sshd = await startSshd();
+    const waived = (rule: string) => ({ rule, subject: '*', reason: 'one machine plays all parts' });
+    await berth.declare(
+      policy('high', { waivers: [waived('broker-machine'), waived('machine-twice')] }),
+      {
+        apiVersion: 'berth/v1',
+        kind: 'Credential',
+        metadata: { name: 'second' },
+        spec: { type: 'ssh-key', secret: sshd.privateKey },
+      },
+      second(),
+      copies('second-copy', 'second', { spec: { hosts: ['second'], gitCredential: 'key' } }),
+      consumer('step', ['machine', 'copy', 'second', 'second-copy']),
+    );
+    await approve();
+  });
+
+  afterAll(async () => {
+    await sshd?.stop();
+    await worker?.remove();
+  });
+
+  const second = () => {
+    const { address, port, hostKey, user, root } = sshd;
+    const workUser = worker && { workUser: worker.name };
+    const spec = {
+      hosts: [{ name: 'one', address, port, hostKey }],
+      user,
+      credential: 'second',
+      root,
+      ...workUser,
+    };
+    return hosts('second', { type: 'ssh-host', spec });
+  };
+
+  /** A changed machine is not what was approved. */
+  async function approve() {
+    for (const [object, blueprint] of [
+      ['step', 'second'],
+      ['step', 'second-copy'],
+      ['second-copy', 'second'],
+    ] as const) {
+      const { state } = await berth.edge(object, blueprint);
+      if (state === 'requested') await berth.approve(object, blueprint);
+    }
+  }
+
+  const sweep = () => berth.ok('POST /v1/sweep', { body: {} });
+  const kinds = async () =>
+    (await berth.events('&blueprint=second')).map(({ kind }: { kind: string }) => kind);
+  const gauge = async () => {
+    const { body } = await berth.call('GET /metrics');
+    return /^berth_hosts_silent\{code="(.*)",tier="low",blueprint="second"\} 1$/m.exec(body)?.[1];
+  };
+
+  (canMakeUsers ? it : it.skip)(
+    'lends itself to a work user, of whom nothing is left for the next lease',
+    async () => {
+      const repositories = { app: { uri: server.uri('app', 'ssh'), branch: 'main' } };
+      const asked = { type: 'working-copy', blueprints: ['second-copy'], attributes: { repositories } };
+      const first = await berth.lease('step', asked);
+      const left =
+        'id -un; cat readme.txt; touch "/tmp/left of $BERTH_LEASE"; (setsid sleep 7357 > /dev/null 2>&1 < /dev/null &)';
+      const { id } = await berth.run(first.id, left);
+      const { body } = await berth.call(`GET /v1/leases/${first.id}/commands/${id}/output`);
+      expect(body).toBe(`${worker?.name}\nfirst\n`);
+      await berth.release(first.id);
+      const next = await berth.lease('step', asked);
+      expect(next.resource).toBe(first.resource);
+      const look =
+        'ls /tmp | grep "^left of"; for p in /proc/[0-9]*; do [ -O "$p" ] && cat "$p/comm"; done | grep sleep; cat readme.txt';
+      const { id: looked } = await berth.run(next.id, look);
+      expect((await berth.call(`GET /v1/leases/${next.id}/commands/${looked}/output`)).body).toBe('first\n');
+      await berth.release(next.id);
+      await berth.ok(`POST /v1/resources/${next.resource}/release`, { body: {} });
+      await berth.becomes(next.resource, 'destroyed');
+    },
+  );
+
+  it('is drained: a cordoned one serves its lease to the end, and is then destroyed when asked', async () => {
+    const lease = await berth.lease('step', { blueprints: ['second'] });
+    await berth.ok(`POST /v1/resources/${lease.resource}/cordon`, { body: {} });
+    const waiting = await berth.request('step', { blueprints: ['second'] });
+    expect(await berth.run(lease.id, 'true')).toMatchObject({ state: 'exited', exitCode: 0 });
+    expect((await berth.call(`POST /v1/resources/${lease.resource}/reclaim`, { body: {} })).status).toBe(409);
+    await berth.release(lease.id);
+    await berth.becomes(lease.resource, { leases: 0, hygiene: 'clean' });
+    expect(await berth.read(waiting.id)).toMatchObject({ state: 'pending' });
+    await berth.ok(`POST /v1/resources/${lease.resource}/reclaim`, { body: {} });
+    await berth.becomes(lease.resource, 'destroyed');
+    const { resource } = await berth.becomes(waiting.id, 'active');
+    expect(resource).not.toBe(lease.resource);
+    await berth.release(waiting.id);
+  });
+
+  it('is told as silent when it can not be reached, and as answering when it can', async () => {
+    await sshd.halt();
+    await sweep();
+    await until(kinds, (seen) => seen.includes('host.silent'));
+    expect(await gauge()).toBe('unreachable');
+    await sshd.resume();
+    await sweep();
+    await until(kinds, (seen) => seen.includes('host.answered'));
+    expect(await gauge()).toBeUndefined();
+  });
+
+  it('that shows another host key is an alarm until its new key is pinned, and is spoken to by nobody', async () => {
+    await sshd.changeHostKey();
+    await sweep();
+    await until(kinds, (seen) => seen.includes('host.key-changed'));
+    const violations = async () => {
+      const { findings } = await berth.ok('GET /v1/isolation');
+      return findings.filter(({ severity }: { severity: string }) => severity === 'violation');
+    };
+    expect(await violations()).toMatchObject([
+      { rule: 'host-key-changed', subjects: ['blueprint/second', 'tier/low'] },
+    ]);
+    const { findings } = await berth.ok('GET /v1/doctor');
+    expect(findings).toContainEqual(
+      expect.objectContaining({ name: 'isolation', subjects: ['blueprint/second', 'tier/low'] }),
+    );
+    expect(await gauge()).toBe('host-key-changed');
+    await berth.declare(second());
+    await approve();
+    await sweep();
+    await until(violations, (found) => found.length === 0);
+    const lease = await berth.lease('step', { blueprints: ['second'] });
+    expect(await berth.run(lease.id, 'true')).toMatchObject({ state: 'exited', exitCode: 0 });
+    await berth.release(lease.id);
+  });
 });

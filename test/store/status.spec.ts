@@ -36,6 +36,7 @@ describe('what is counted at each scrape', () => {
       oldest: [],
       resources: [],
       blueprints: [{ name: 'box', tier: 'low', limit: 1000, warm: 0, failures: 0 }],
+      silent: [],
       processes: 0,
     });
   });

@@ -115,7 +115,7 @@ export class SshHostDriver implements Driver {
         return { found, silent: [] };
       } catch (fault) {
         if (!(fault instanceof DriverError)) throw fault;
-        return { found: [], silent: [{ place, reason: fault.message }] };
+        return { found: [], silent: [{ place, code: fault.code, reason: fault.message }] };
       }
     };
     const listings = await Promise.all(loginsOf(specOf(spec)).map(look));

@@ -74,7 +74,7 @@ exit 0`;
 
 /**
  * Script for the user whom the work user can't touch: ends with `not-clean` where anything of the work user's is left.
- * What is in directories that nobody but their owner may look into was not the work user's to write.
+ * What is in directories that are closed to others was not the work user's to write.
  */
 export function tidinessScript(user: string, leases: string): string {
   return `
@@ -82,7 +82,7 @@ uid=$(id -u ${quote(user)}) || ${exitWith('not-clean')}
 left=$(
   [ ! -d ${quote(leases)} ] || ls -A ${quote(leases)} | head -n 5
   for place in ${PUBLIC}; do
-    [ ! -d "$place" ] || find "$place" -xdev -user "$uid" -prune
+    [ ! -d "$place" ] || find "$place" -xdev -type d ! -user "$uid" ! -perm -001 -prune -o -user "$uid" -prune -print
   done 2> /dev/null | head -n 5
   for kind in shm sem msg; do
     while read -r _ id _ _ fifth _ _ eighth _; do
