@@ -22,7 +22,7 @@ import { installPackages, which } from './test/packages.mjs';
 import { readTally } from './test/tally.mjs';
 
 const SOCKET = '/var/run/docker.sock';
-const ENGINE = { 'docker.io': 'dockerd', iptables: 'iptables' };
+const ENGINE = { 'docker.io': 'dockerd' };
 const PACKAGES = {
   'openssh-server': 'sshd',
   git: 'git',
@@ -30,6 +30,7 @@ const PACKAGES = {
   'busybox-static': 'busybox',
   'docker-registry': 'docker-registry',
   iproute2: 'ip',
+  iptables: 'iptables',
 };
 
 ensureInstalled();

@@ -74,8 +74,12 @@ describe('a change of a blueprint', () => {
     expect(network(one, { egress: ['b:443'] })).toEqual(['spec.network']);
     expect(network(two, 'bridge')).toEqual(['spec.network']);
     expect(network('none', 'host')).toEqual(['spec.network']);
+    expect(network({ ...one, gate: 'a' }, { ...one, gate: 'b' })).toEqual(['spec.network']);
+    expect(network(one, { ...one, via: 'lan' })).toEqual(['spec.network']);
     expect(network('bridge', two)).toEqual([]);
+    expect(network('bridge', { ...two, via: 'lan' })).toEqual([]);
     expect(network(two, one)).toEqual([]);
+    expect(network({ ...two, gate: 'a' }, { gate: 'a', ...one })).toEqual([]);
     expect(network(one, 'none')).toEqual([]);
   });
 

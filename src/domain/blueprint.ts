@@ -52,7 +52,7 @@ export type Network = (typeof NETWORK)[number];
 /** How far a network setting reaches. One that is not known counts as everything. */
 export function networkWidth(network: unknown): Network {
   if (network === undefined || network === null || network === 'none') return 'none';
-  return Array.isArray(egressOf(network)) ? 'egress' : 'bridge';
+  return Array.isArray(partsOf(network).egress) ? 'egress' : 'bridge';
 }
 
 /**
@@ -109,13 +109,21 @@ function listOf(hosts: unknown): { name?: unknown }[] {
   return Array.isArray(hosts) ? hosts : [];
 }
 
+/** A list is also what its approver knew it by: who keeps it, and over which network it reaches out. */
 function widerNetwork(before: unknown, after: unknown): boolean {
   const step = NETWORK.indexOf(networkWidth(after)) - NETWORK.indexOf(networkWidth(before));
-  return step > 0 || (step === 0 && hasMore(egressOf(before), egressOf(after)));
+  if (step !== 0) return step > 0;
+  const [{ egress: was, ...kept }, { egress: is, ...keeps }] = [partsOf(before), partsOf(after)];
+  return hasMore(was, is) || !same(kept, keeps);
 }
 
-function egressOf(network: unknown): unknown {
-  return typeof network === 'object' && network !== null && 'egress' in network ? network.egress : undefined;
+/** The image of what keeps a network's allow list; undefined where it has none. */
+export function gateOf(network: unknown): unknown {
+  return networkWidth(network) === 'egress' ? partsOf(network).gate : undefined;
+}
+
+function partsOf(network: unknown): Record<string, unknown> {
+  return typeof network === 'object' && network !== null ? { ...network } : {};
 }
 
 function hasMore(before: unknown, after: unknown): boolean {

@@ -68,6 +68,14 @@ describe('a blueprint under an isolation policy', () => {
     expect(faultyUnder(blueprint({ spec: { image } }))).toEqual([]);
   });
 
+  it('names the image of its gate like its own', () => {
+    const image = `sha256:${'a1'.repeat(32)}`;
+    const gated = (gate: string) => blueprint({ spec: { image, network: { egress: ['a.example'], gate } } });
+    expect(faultyUnder(gated(image))).toEqual([]);
+    expect(faultyUnder(gated('gate:1'))).toEqual(['high', 'custom', 'absolute']);
+    expect(policyFaults('high', gated('gate:1'), [])).toMatchObject([{ path: 'spec.network' }]);
+  });
+
   it('is single-use under absolute', () => {
     expect(faultyUnder(copies({ reuse: 'consumer' }))).toEqual(['absolute']);
     expect(

@@ -1,4 +1,4 @@
-import type { Blueprint } from './blueprint.js';
+import { type Blueprint, gateOf } from './blueprint.js';
 import type { FieldFault } from './errors.js';
 
 export const ISOLATION_POLICIES = ['zero', 'low', 'high', 'custom', 'absolute'] as const;
@@ -125,6 +125,11 @@ function breaches({ type, spec, reuse, limits }: Blueprint): Breach[] {
   if (type === 'docker-host' && !isPinned(spec.image)) {
     const message = 'must name its image by digest, name@sha256:… or sha256:…,';
     found.push({ rule: 'image-not-pinned', path: 'spec.image', message });
+  }
+  const gate = gateOf(spec.network);
+  if (type === 'docker-host' && gate !== undefined && !isPinned(gate)) {
+    const message = 'must name its gate by digest, name@sha256:… or sha256:…,';
+    found.push({ rule: 'image-not-pinned', path: 'spec.network', message });
   }
   if (reuse !== 'none') found.push({ rule: 'not-single-use', path: 'reuse', message: 'must be none' });
   if (limits.leasesPerResource > 1) {

@@ -5,7 +5,7 @@ import { dockerHostSpec } from './docker-host.spec-schema.js';
 
 const MIB = 1024 ** 2;
 
-function optionsOf(spec: Record<string, unknown> = {}) {
+function optionsOf(spec: Record<string, unknown> = {}, gate?: string) {
   const resource: ResourceView = {
     id: 'res_1',
     broker: 'here',
@@ -14,7 +14,8 @@ function optionsOf(spec: Record<string, unknown> = {}) {
     handle: {},
     hostLease: null,
   };
-  return containerOptions(resource, dockerHostSpec({ engine: 'unix:///run/d.sock', image: 'i', ...spec }));
+  const whole = dockerHostSpec({ engine: 'unix:///run/d.sock', image: 'i', ...spec });
+  return containerOptions(resource, whole, gate);
 }
 
 describe('the options of a container', () => {
@@ -70,6 +71,14 @@ describe('the options of a container', () => {
     expect(HostConfig?.Mounts).toMatchObject([
       { Type: 'volume', Source: 'cache', Target: '/cache', ReadOnly: true, VolumeOptions: { NoCopy: true } },
     ]);
+  });
+
+  it('put it on the network of its broker, or on its gate’s, and on none before there is a gate', () => {
+    const list = { network: { egress: ['a.example'], gate: 'g' } };
+    expect(optionsOf({ network: 'bridge' }).HostConfig?.NetworkMode).toBe('berth-here');
+    expect(optionsOf(list, 'abc')).toMatchObject({ HostConfig: { NetworkMode: 'container:abc' } });
+    expect(optionsOf(list, 'abc')).not.toHaveProperty('Hostname');
+    expect(optionsOf(list).HostConfig?.NetworkMode).toBe('none');
   });
 
   it('refuse a size that is none, rather than ask for no limit', () => {

@@ -14,6 +14,9 @@ export const LABEL = {
   blueprint: 'berth.blueprint',
 } as const;
 
+/** What every container takes its machine to be called. */
+export const HOSTNAME = 'berth';
+
 /** Soft and hard limit of open files of a process. */
 const OPEN_FILES = 16_384;
 
@@ -25,11 +28,24 @@ export function containerName(resourceId: string): string {
   return `berth-${resourceId}`;
 }
 
-/** The whole isolation of a container, as the engine is asked for it (docs/threat-model.md). */
-export function containerOptions(resource: ResourceView, spec: DockerHostSpec): ContainerCreateOptions {
+/** Name of the network of a broker's containers on an engine: of all that have one. */
+export function networkName(broker: string): string {
+  return `berth-${broker}`;
+}
+
+/**
+ * The whole isolation of a container, as the engine is asked for it (docs/threat-model.md).
+ * @param gate id of the container whose network it shares, where it has an allow list.
+ */
+export function containerOptions(
+  resource: ResourceView,
+  spec: DockerHostSpec,
+  gate?: string,
+): ContainerCreateOptions & { name: string } {
   return {
     name: containerName(resource.id),
-    Hostname: 'berth',
+    // With a gate it has the gate's: host names go with networks.
+    ...(gate === undefined && { Hostname: HOSTNAME }),
     Image: spec.image,
     User: spec.user,
     Env: [],
@@ -39,17 +55,26 @@ export function containerOptions(resource: ResourceView, spec: DockerHostSpec): 
     OpenStdin: true,
     StopSignal: 'SIGKILL',
     Healthcheck: { Test: ['NONE'] },
-    Labels: {
-      [LABEL.broker]: resource.broker,
-      [LABEL.resource]: resource.id,
-      [LABEL.blueprint]: resource.blueprint.name,
-    },
-    HostConfig: hostConfig(spec),
+    Labels: labelsOf(resource),
+    HostConfig: hostConfig(spec, networkMode(resource, spec, gate)),
   };
 }
 
+export function labelsOf({ id, broker, blueprint }: ResourceView): Record<string, string> {
+  return { [LABEL.broker]: broker, [LABEL.resource]: id, [LABEL.blueprint]: blueprint.name };
+}
+
+function networkMode(
+  { broker }: ResourceView,
+  { network }: DockerHostSpec,
+  gate: string | undefined,
+): string {
+  if (gate !== undefined) return `container:${gate}`;
+  return network === 'bridge' ? networkName(broker) : 'none';
+}
+
 /** @types/dockerode lacks the cgroup namespace. */
-function hostConfig(spec: DockerHostSpec): HostConfig & { CgroupnsMode: 'private' } {
+function hostConfig(spec: DockerHostSpec, network: string): HostConfig & { CgroupnsMode: 'private' } {
   const memory = bytes(spec.memory);
   return {
     CapDrop: ['ALL'],
@@ -67,7 +92,7 @@ function hostConfig(spec: DockerHostSpec): HostConfig & { CgroupnsMode: 'private
       { Name: 'fsize', Soft: memory, Hard: memory },
       { Name: 'nofile', Soft: OPEN_FILES, Hard: OPEN_FILES },
     ],
-    NetworkMode: typeof spec.network === 'string' ? spec.network : 'none',
+    NetworkMode: network,
     IpcMode: 'private',
     CgroupnsMode: 'private',
     Tmpfs: tmpfs(spec),

@@ -61,3 +61,10 @@ function factsOf(cause: unknown): { statusCode?: number; code?: string; message:
     message: 'message' in cause ? String(cause.message).trim() : 'it did not say why',
   };
 }
+
+/** Takes faults of these codes for an answer and throws the others. */
+export function ifCode(...codes: DriverFaultCode[]): (fault: unknown) => undefined {
+  return (fault) => {
+    if (!(fault instanceof DriverError && codes.includes(fault.code))) throw fault;
+  };
+}

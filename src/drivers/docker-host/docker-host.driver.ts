@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import type { Exit } from '../../domain/command.js';
 import type { CredentialSource } from '../credentials.js';
 import {
@@ -21,29 +22,25 @@ import {
 import { SshPool } from '../ssh/ssh-pool.js';
 import { runCommand } from './command.js';
 import { Container } from './container.js';
-import {
-  ARTIFACTS,
-  containerName,
-  containerOptions,
-  LABEL,
-  WORK,
-  writableDirectories,
-} from './container-options.js';
+import { ARTIFACTS, containerName, LABEL, WORK, writableDirectories } from './container-options.js';
+import { ifCode } from './docker-errors.js';
 import { DockerHostSpec, dockerHostSpec } from './docker-host.spec-schema.js';
-import { Engines } from './engine.js';
+import { egressOf } from './egress.js';
+import { type Engine, Engines } from './engine.js';
 import { endings } from './events.js';
 import { ContainerFiles } from './files.js';
+import { foundIn } from './found.js';
+import { type Gate, gateName, requireRules } from './gate.js';
 import { IDLE } from './idle.js';
-import { differences, isolationAsked, isolationFound } from './isolation.js';
-import { ifCode, makeContainer, ownContainer, removeContainer } from './lifecycle.js';
+import { makeContainer, makeGate, removeContainers } from './lifecycle.js';
 import { MachineFacts } from './machine-facts.js';
+import type { Hosts } from './names.js';
 import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
+import { isRuled } from './runtime.js';
+import { verifyContainer } from './verify.js';
 
 /** What the engine puts into the environment of every container. */
 const ENGINE_ENVIRONMENT = ['HOSTNAME'];
-
-/** States of a container that runs, or will without anyone's doing. */
-const ALIVE = ['running', 'paused', 'restarting'];
 
 /** Hosts that are containers of a Docker engine. */
 export class DockerHostDriver implements Driver {
@@ -57,11 +54,22 @@ export class DockerHostDriver implements Driver {
   private readonly ssh: SshPool;
   private readonly engines: Engines;
   private readonly machines = new MachineFacts();
+  private readonly resolver: () => Resolver;
 
-  /** `credentials`: keys and passwords for engines that are reached over SSH. */
-  constructor({ credentials }: { credentials: CredentialSource }) {
+  /**
+   * `credentials`: keys and passwords for engines that are reached over SSH. `resolver`: who is asked for the names in
+   * allow lists, each time anew; the machine's own where nothing is said.
+   */
+  constructor({
+    credentials,
+    resolver = () => new Resolver(),
+  }: {
+    credentials: CredentialSource;
+    resolver?: () => Resolver;
+  }) {
     this.ssh = new SshPool(credentials);
     this.engines = new Engines(this.ssh);
+    this.resolver = resolver;
   }
 
   places(): null {
@@ -72,25 +80,22 @@ export class DockerHostDriver implements Driver {
     const spec = dockerHostSpec(resource.blueprint.spec);
     const engine = this.engines.of(spec);
     await this.machines.engineOf(engine, call);
-    const { Id, Config, Args } = await makeContainer(engine, resource, spec, call);
+    if (egressOf(spec.network)) await this.requireRuled(engine, spec, call);
+    const gate = await makeGate(engine, resource, this.resolver(), call);
+    const { Id, Config, Args } = await makeContainer(engine, resource, gate, call);
     // Null, whatever the types say, where the image has none.
     const environment = (Config.Env ?? []).map((line) => line.slice(0, line.indexOf('=')));
     // One that an earlier version made, and did not come to say so, has none.
     const lane = Args.includes(IDLE);
     const machine = await this.machines.of(new Container(engine, Id, lane), spec.runtime, call);
-    return { handle: { container: Id, environment, lane }, machine };
+    const kept = gate && { gate: gate.container.name, hosts: gate.hosts };
+    return { handle: { container: Id, environment, lane, ...kept }, machine };
   }
 
   async verify(resource: ResourceView, call: Call): Promise<Verification> {
-    const spec = dockerHostSpec(resource.blueprint.spec);
     const container = this.containerOf(resource);
     const engine = await this.machines.engineOf(container.engine, call);
-    const info = await container.running(() => ownContainer(container, resource, call));
-    const facts = isolationFound(info, engine);
-    return {
-      facts,
-      differences: differences(isolationAsked(containerOptions(resource, spec), engine), facts),
-    };
+    return verifyContainer({ container, gate: this.gateOf(resource), resource, engine }, call);
   }
 
   async activate(): Promise<Activation> {
@@ -120,6 +125,9 @@ export class DockerHostDriver implements Driver {
       throw notClean(`what leases write to ${kept.join(', ')} can't be told from what was there`);
     }
     const container = this.containerOf(resource);
+    const gate = this.gateOf(resource);
+    // First: a container that starts takes the network that its gate then has.
+    await gate?.container.running(() => restart(gate.container, call).then(() => requireRules(gate, call)));
     await container.running(() => restart(container, call));
     const { differences: found } = await this.verify(resource, call);
     if (found.length > 0) throw notClean(found.join(' '));
@@ -148,7 +156,9 @@ export class DockerHostDriver implements Driver {
   }
 
   async destroy(resource: ResourceView, call: Call): Promise<void> {
-    await removeContainer(this.containerOf(resource), resource, call);
+    const { engine, name } = this.containerOf(resource);
+    const gate = this.gateOf(resource)?.container.name ?? gateName(resource.id);
+    await removeContainers(engine, resource, [name, gate], call);
   }
 
   /** By labels and name: an image that someone made of a container of ours hands the labels on, but not the name. */
@@ -158,21 +168,7 @@ export class DockerHostDriver implements Driver {
     const containers = await engine.ask(call, (docker, abortSignal) =>
       docker.listContainers({ all: true, filters: { label }, abortSignal }),
     );
-    const found = containers.map(({ Labels, Names, State }) => ({
-      resourceId: Labels[LABEL.resource] ?? '',
-      names: Names.map((name) => name.slice(1)),
-      alive: ALIVE.includes(State),
-    }));
-    const own = found.filter(({ resourceId, names }) => names.includes(containerName(resourceId)));
-    return {
-      found: own.map(({ resourceId, alive }) => ({
-        resourceId,
-        name: containerName(resourceId),
-        place: null,
-        alive,
-      })),
-      silent: [],
-    };
+    return { found: foundIn(containers), silent: [] };
   }
 
   readonly watch: Watch = {
@@ -194,6 +190,22 @@ export class DockerHostDriver implements Driver {
 
   close(): void {
     this.ssh.close();
+  }
+
+  /** Where what an allow list asks for holds: not under a runtime of which it can't be said. */
+  private async requireRuled(engine: Engine, { runtime }: DockerHostSpec, call: Call): Promise<void> {
+    const used = runtime ?? (await this.machines.engineOf(engine, call)).defaultRuntime;
+    if (isRuled(used)) return;
+    const message = `Nothing keeps an allow list under ${used}; name runc as the blueprint's runtime.`;
+    throw new DriverError('invalid', message);
+  }
+
+  private gateOf({ blueprint, handle }: ResourceView): Gate | undefined {
+    const spec = dockerHostSpec(blueprint.spec);
+    const egress = egressOf(spec.network);
+    if (!egress || typeof handle.gate !== 'string') return undefined;
+    const container = new Container(this.engines.of(spec), handle.gate);
+    return { container, egress, hosts: handle.hosts as Hosts };
   }
 
   private containerOf({ blueprint, id, handle }: ResourceView): Container {

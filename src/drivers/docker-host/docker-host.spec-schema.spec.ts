@@ -35,8 +35,13 @@ describe('the spec of a docker-host', () => {
     ['disk', '900m', 'half of memory'],
     ['cpus', 0, '0.01'],
     ['pids', 1.5, 'whole'],
-    ['network', 'host', 'none or bridge'],
-    ['network', { egress: ['a.example'] }, 'not supported yet'],
+    ['network', 'host', 'none, bridge or'],
+    ['network', { egress: [], gate: 'gate' }, '1 to 100 entries'],
+    ['network', { egress: 'a.example', gate: 'gate' }, '1 to 100 entries'],
+    ['network', { egress: ['a.example'] }, 'must have gate'],
+    ['network', { egress: ['a.example'], gate: 'gate', open: true }, 'without open'],
+    ['network', { egress: ['a.example'], gate: 'gate', via: 'host' }, 'not none, host'],
+    ['network', { egress: ['a.example'], gate: 'gate', via: 'container:x' }, 'name of a network'],
     ['tmpfs', { '/work': '1m' }, 'needs for itself'],
     ['tmpfs', { '/cache': 'big' }, '256m'],
     ['tmpfs', ['/cache'], 'map'],
@@ -46,6 +51,12 @@ describe('the spec of a docker-host', () => {
     ['privileged', true, 'should not exist'],
   ])('refuses %s %j and says what is right', async (field, value, hint) => {
     expect((await faultsOf({ [field]: value }))[field]).toContain(hint);
+  });
+
+  it('refuses an allow list under a runtime whose containers go past it', async () => {
+    const network = { egress: ['a.example'], gate: 'gate' };
+    expect(await faultsOf({ network, runtime: 'runc' })).toEqual({});
+    expect((await faultsOf({ network, runtime: 'runsc' })).network).toContain('own network stack');
   });
 
   it('takes loopback without tls, and others with it', async () => {

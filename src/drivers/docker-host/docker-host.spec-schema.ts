@@ -11,8 +11,10 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { type Egress, egressFault } from './egress.js';
 import { EngineSsh, EngineTls, engineFault } from './engine-address.js';
 import { FieldFault } from './field-fault.js';
+import { isRuled } from './runtime.js';
 import { parseSize } from './size.js';
 
 /** Where a target would hide what the container needs, or what keeps it in. */
@@ -88,7 +90,7 @@ export class DockerHostSpec {
 
   @IsOptional()
   @FieldFault(networkFault)
-  network: 'none' | 'bridge' | { egress: string[] } = 'none';
+  network: 'none' | 'bridge' | Egress = 'none';
 
   /** More writable directories, kept in memory: target → size. */
   @IsOptional()
@@ -135,9 +137,13 @@ function bytesOf(value: unknown): number | undefined {
   return typeof value === 'string' ? parseSize(value) : undefined;
 }
 
-function networkFault(value: unknown): string | undefined {
+function networkFault(value: unknown, spec: object): string | undefined {
   if (value === 'none' || value === 'bridge') return undefined;
-  return 'must be none or bridge; egress lists are not supported yet';
+  if (typeof value !== 'object' || value === null) return 'must be none, bridge or {egress, gate, via}';
+  const runtime = 'runtime' in spec && typeof spec.runtime === 'string' ? spec.runtime : undefined;
+  if (runtime !== undefined && !isRuled(runtime))
+    return `must be none or bridge under ${runtime}, whose own network stack goes past an allow list`;
+  return egressFault(value);
 }
 
 function tmpfsFault(value: unknown): string | undefined {

@@ -21,7 +21,7 @@ export function isolationAsked(options: ContainerCreateOptions, engine: EngineFa
     labels: options.Labels,
     entrypoint: [...(options.Entrypoint ?? []), ...(options.Cmd ?? [])],
     runtime: host.Runtime ?? engine.defaultRuntime,
-    networks: [host.NetworkMode],
+    networks: host.NetworkMode?.startsWith('container:') ? [] : [host.NetworkMode],
     mounts: (host.Mounts ?? []).map(({ Source, Target, ReadOnly }) => ({
       type: 'volume',
       source: Source,
@@ -82,6 +82,7 @@ function limitsOf(host: HostConfig) {
     ulimits: (host.Ulimits ?? []).map(({ Name, Soft, Hard }) => ({ Name, Soft, Hard })),
     networkMode: host.NetworkMode ?? 'default',
     ports: host.PortBindings ?? {},
+    hosts: host.ExtraHosts ?? [],
     pidNamespace: host.PidMode ?? '',
     ipcNamespace: host.IpcMode ?? '',
     utsNamespace: host.UTSMode ?? '',
