@@ -229,14 +229,15 @@ export class CommandService {
     { output, hidden, signal }: { output: OutputRecord; hidden: readonly string[]; signal: AbortSignal },
   ): Promise<void> {
     const { commands, losses, credentials, signals } = this.parts;
-    let mask = new Mask(hidden);
     let exit: Exit;
     let resource: ResourceView | undefined;
+    const shown = new MaskedOutput(async () => {
+      const used = (await driven.catch(() => undefined))?.view.resource;
+      return [...hidden, ...(used ? await whenAvailable(() => credentials.secretsOf(used)) : [])];
+    }, output);
     try {
       const { driver, view } = await driven;
       resource = view.resource;
-      mask = new Mask([...hidden, ...(await credentials.secretsOf(resource))]);
-      const shown = new MaskedOutput(mask, output);
       exit = signal.aborted
         ? { kind: 'cancelled', reason: 'The lease ended before the command started.' }
         : await driver
@@ -250,7 +251,7 @@ export class CommandService {
       };
     }
     const rest = await output.end();
-    if (exit.kind !== 'exited' && exit.reason) exit.reason = mask.text(exit.reason);
+    if (exit.kind !== 'exited' && exit.reason) exit.reason = await shown.text(exit.reason);
     const record = await whenAvailable(() => commands.ended(command.id, exit, { bytes: output.bytes, rest }));
     if (record) signals.show(command.id, record);
   }
