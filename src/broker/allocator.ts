@@ -37,6 +37,8 @@ interface Line {
   running: boolean;
   /** Something changed: take a turn, whoever asks. */
   again: boolean;
+  /** Of which blueprint alone; null: of any. */
+  freed: string | null;
   /** After how many of those that want what is free the next turn begins, where the last could not look at all of them. */
   from: number | null;
   /** After how many of those that wait the next piece of the review begins; null: none is under way. */
@@ -73,9 +75,13 @@ export class Allocator {
     return written.lease;
   }
 
-  /** Something became free or ready in the pool: whoever waits for it may be served, and what is kept warm built. */
-  poke(pool: Pool): void {
+  /**
+   * Something became free or ready in the pool, of this blueprint alone if one is given: whoever waits for it may be
+   * served, and what is kept warm built.
+   */
+  poke(pool: Pool, blueprint: string | null = null): void {
     const line = this.lineOf(pool);
+    line.freed = line.again && line.freed !== blueprint ? null : blueprint;
     line.again = true;
     void this.run(line);
   }
@@ -98,6 +104,7 @@ export class Allocator {
       requests: [],
       running: false,
       again: false,
+      freed: null,
       from: null,
       reviewed: null,
     };
@@ -119,7 +126,7 @@ export class Allocator {
           const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
           const scope = line.again ? 'freed' : 'incoming';
           line.again = false;
-          line.from = await this.turn(line, requests, { from: null, scope });
+          line.from = await this.turn(line, requests, { from: null, scope, freed: line.freed });
         }
         if (line.reviewed !== null) {
           const from = line.reviewed;

@@ -129,7 +129,7 @@ export class LeaseService {
       return view(lease);
     }
     this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
-    if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over);
+    if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over, over.blueprint);
     return view(over);
   }
 

@@ -35,6 +35,35 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
                 WHERE c.type = 'working-copy' AND c.tier = $1 AND b.provides = 'host' AND h.blueprint = b.name
                   AND h.state = 'active' AND r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean') END`;
 
+/** SQL, to follow WITH RECURSIVE: the lines of the pool of $1 tier and $2 type, each with the blueprints that it may use. */
+const ASKED = `line AS (
+      (SELECT ${LINE} FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2 ORDER BY ${LINE} LIMIT 1)
+      UNION ALL
+      SELECT n.* FROM line l, LATERAL (
+        SELECT ${LINE} FROM leases
+         WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
+         ORDER BY ${LINE} LIMIT 1) n),
+    asked AS MATERIALIZED (
+      SELECT ${LINE}, ARRAY (
+          SELECT blueprint FROM authorizations a
+           WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.object_state = 'active'
+             AND a.state = 'authorized' AND (a.expires_at IS NULL OR a.expires_at > now())) AS usable
+        FROM line l)`;
+
+/**
+ * SQL that says whether any of those who wait in the pool of $1 tier and $2 type could use the blueprint $3, or any at all
+ * where that is null; whether one of them was promised something; or whether something is kept warm there.
+ */
+export const WANTED = `WITH RECURSIVE ${ASKED}
+  SELECT EXISTS (
+      SELECT FROM asked l WHERE ($3::text IS NULL OR $3 = ANY (usable)) AND EXISTS (
+        SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2
+            AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
+            AND ($3 IS NULL OR allowed IS NULL OR $3 = ANY (allowed))))
+    OR EXISTS (
+      SELECT FROM leases WHERE state = 'pending' AND waiting IN ('allocating', 'reclaiming') AND tier = $1 AND type = $2)
+    OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`;
+
 /**
  * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $3 after
  * the first $4, in the order of the domain.
@@ -47,19 +76,7 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
  * Each line is read from its front, no more than what is asked for. Served in turn, the nth of a line comes when its
  * object holds n - 1 more; and whatever carries what is to be kept warm comes last.
  */
-export const QUEUED = `line AS (
-      (SELECT ${LINE} FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2 ORDER BY ${LINE} LIMIT 1)
-      UNION ALL
-      SELECT n.* FROM line l, LATERAL (
-        SELECT ${LINE} FROM leases
-         WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
-         ORDER BY ${LINE} LIMIT 1) n),
-    asked AS MATERIALIZED (
-      SELECT ${LINE}, ARRAY (
-          SELECT blueprint FROM authorizations a
-           WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.object_state = 'active'
-             AND a.state = 'authorized' AND (a.expires_at IS NULL OR a.expires_at > now())) AS usable
-        FROM line l),
+export const QUEUED = `${ASKED},
     wanted AS MATERIALIZED (
       SELECT b.*, b.retry_at > now() IS NOT TRUE AND ($8 <> 'incoming' OR b.warm > 0) AS counted FROM blueprints b
        WHERE b.name = ANY (ARRAY (SELECT unnest(usable) FROM asked)) AND b.tier = $1 AND b.provides = $2 AND b.enabled),

@@ -5,7 +5,7 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
-import { QUEUED } from './queue.js';
+import { QUEUED, WANTED } from './queue.js';
 import type { NewLease, Plan, Pool, Queued, Scope, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
@@ -25,14 +25,14 @@ export class TurnStore {
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, scope }: TurnOptions,
+    { from, scope, freed = null }: TurnOptions,
   ): Promise<Applied & { next: number | null }> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
       const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
       if (scope === 'freed' && incoming.length === 0) {
-        const [{ wanted }] = await Promise.all([wantedOf(transaction, pool), locked]);
+        const [{ wanted }] = await Promise.all([wantedOf(transaction, pool, freed), locked]);
         if (!wanted) return NOTHING;
       }
       let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
@@ -88,6 +88,8 @@ const NOTHING = { decisions: [], written: [], due: false, next: null };
 
 export interface TurnOptions {
   scope: Scope;
+  /** The only blueprint of which something may be to be had that was not before; null: any. */
+  freed?: string | null;
   /** After how many of those that wait it goes on, where the one before did not look at all of them. */
   from: number | null;
 }
@@ -232,9 +234,13 @@ interface RoomFound {
   reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
 }
 
-/** Whether anyone waits for the pool or something is kept warm in it: the look would cost as much to find nobody as to find many. */
-async function wantedOf(db: Queryable, { tier, type }: Pool): Promise<{ wanted: boolean }> {
-  return one(await db.rows(WANTED, [tier, type]));
+/** Whether it is worth a look, which costs as much to find nobody as to find many. */
+async function wantedOf(
+  db: Queryable,
+  { tier, type }: Pool,
+  freed: string | null,
+): Promise<{ wanted: boolean }> {
+  return one(await db.rows({ name: 'turn-wanted', text: WANTED }, [tier, type, freed]));
 }
 
 async function look(
@@ -369,12 +375,6 @@ function roomOf(
 }
 
 const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' };
-
-const WANTED = {
-  name: 'turn-wanted',
-  text: `SELECT EXISTS (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2)
-             OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`,
-};
 
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how

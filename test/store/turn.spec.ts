@@ -79,7 +79,10 @@ const asks = (by: string): NewLease => ({
 });
 
 /** One turn: who was looked at, what was decided, and where the next one begins. */
-async function turn(scope: Scope, { from = null as number | null, incoming = [] as NewLease[] } = {}) {
+async function turn(
+  scope: Scope,
+  { from = null as number | null, incoming = [] as NewLease[], freed = null as string | null } = {},
+) {
   let looked: string[] = [];
   const decide = ({ demand, snapshot, now }: Turn) => {
     looked = demand.map(({ id }) => id);
@@ -87,7 +90,7 @@ async function turn(scope: Scope, { from = null as number | null, incoming = [] 
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
   };
-  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, { from, scope });
+  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, { from, scope, freed });
   return { looked, decisions, next, served: granted(decisions) };
 }
 
@@ -136,6 +139,19 @@ describe('a turn after something became free', () => {
     await waiting('both', 3);
     await sql(`UPDATE leases SET allowed = '{full}' WHERE id IN ('both_1', 'both_2')`);
     expect(await turn('freed')).toMatchObject({ looked: ['both_3'], served: ['both_3'], next: null });
+  });
+
+  it('looks at nobody where none of them could use what became free', async () => {
+    await blueprint('box', { resources: 1 });
+    await blueprint('other', { resources: 1 });
+    await consumer('step', 'box');
+    await consumer('both', 'box', 'other');
+    await resources('box', 1);
+    await waiting('step', 2);
+    await waiting('both', 1);
+    await sql(`UPDATE leases SET allowed = '{box}' WHERE id = 'both_1'`);
+    expect(await turn('freed', { freed: 'other' })).toMatchObject({ looked: [], served: [] });
+    expect(await turn('freed', { freed: 'box' })).toMatchObject({ served: ['step_1'] });
   });
 
   it('goes on to those behind where the first of the queue can’t use what there is', async () => {
