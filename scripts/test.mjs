@@ -9,7 +9,7 @@
 //   BERTH_TEST_RUNSC         a gVisor that works here (to be set by you; never set here: Debian's hangs on newer kernels)
 //   BERTH_TEST_DATABASE_URL  a PostgreSQL to use in place of an embedded one (to be set by you; never set here)
 //
-// The last line of the output is `N passed, N failed`, with `, N skipped` when some were.
+// The last line of the output is `N passed, N failed`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
