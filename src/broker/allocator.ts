@@ -39,6 +39,8 @@ interface Line {
   again: boolean;
   /** Of which blueprint alone; null: of any. */
   freed: string | null;
+  /** The last turn left someone waiting, so that the next one need not ask first whether anyone does. */
+  waits: boolean;
   /** After how many of those that want what is free the next turn begins, where the last could not look at all of them. */
   from: number | null;
   /** After how many of those that wait the next piece of the review begins; null: none is under way. */
@@ -105,6 +107,7 @@ export class Allocator {
       running: false,
       again: false,
       freed: null,
+      waits: false,
       from: null,
       reviewed: null,
     };
@@ -126,7 +129,8 @@ export class Allocator {
           const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
           const scope = line.again ? 'freed' : 'incoming';
           line.again = false;
-          line.from = await this.turn(line, requests, { from: null, scope, freed: line.freed });
+          const asks = scope === 'freed' && requests.length === 0 && !line.waits;
+          line.from = await this.turn(line, requests, { from: null, scope, asks, freed: line.freed });
         }
         if (line.reviewed !== null) {
           const from = line.reviewed;
@@ -141,7 +145,8 @@ export class Allocator {
   }
 
   /** Returns where the next one begins. */
-  private async turn({ pool }: Line, requests: Request[], options: TurnOptions): Promise<number | null> {
+  private async turn(line: Line, requests: Request[], options: TurnOptions): Promise<number | null> {
+    const { pool } = line;
     const since = performance.now();
     const told = (leases?: number) =>
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
@@ -149,6 +154,7 @@ export class Allocator {
       const asked = requests.map(({ lease }) => lease);
       const { decisions, written, due, next } = await this.decided(pool, asked, options);
       told(decisions.length);
+      line.waits = decisions.some(({ kind, leaseId }) => kind === 'wait' && leaseId !== null);
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const leases = new Map(written.map((lease) => [lease.id, lease]));
       for (const { lease, resolve } of requests)

@@ -6,6 +6,7 @@ import { Mask } from '../domain/mask.js';
 import type { Tier } from '../domain/tier.js';
 import { DriverError, type LeaseView, type ProcessSpec, type ResourceView } from '../drivers/driver.js';
 import {
+  type Added,
   type CommandStore,
   type NewCommand,
   type OutputChunk,
@@ -106,10 +107,10 @@ export class CommandService {
       timeoutSeconds,
     };
     const record = { id, leaseId, argv: shown, cwd, timeoutSeconds };
-    const outcome = await this.run(lease, record, process, hidden);
+    const { outcome, record: seen } = await this.run(lease, record, process, hidden);
     if (outcome === 'over') mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
     if (outcome === 'added') signals.send('events');
-    return this.settled(leaseId, id, waiting);
+    return this.settled(leaseId, id, waiting, seen);
   }
 
   /** The record; with `waitSeconds`, once the command has ended. */
@@ -170,8 +171,15 @@ export class CommandService {
     }
   }
 
-  private settled(leaseId: string, id: string, waiting: Waiting): Promise<Command> {
-    return this.parts.signals.until(id, () => this.record(leaseId, id), hasEnded, waiting);
+  /** The record, `seen` just now if it is given; with `waitSeconds`, once the command has ended. */
+  private settled(leaseId: string, id: string, waiting: Waiting, seen?: Command): Promise<Command> {
+    let first = seen;
+    const look = async () => {
+      const record = first ?? (await this.record(leaseId, id));
+      first = undefined;
+      return record;
+    };
+    return this.parts.signals.until(id, look, hasEnded, waiting);
   }
 
   private async record(leaseId: string, id: string): Promise<Command> {
@@ -187,7 +195,7 @@ export class CommandService {
     record: NewCommand,
     command: ProcessSpec,
     hidden: readonly string[],
-  ): Promise<'added' | 'known' | 'over'> {
+  ): Promise<Added> {
     const { commands, signals, log, processId, views } = this.parts;
     const abort = new AbortController();
     // Heard from before the record on, which is made only where the lease is not over by then.
@@ -199,13 +207,13 @@ export class CommandService {
     const deafen = () => {
       for (const stop of stops) stop();
     };
-    let outcome: 'added' | 'known' | 'over' | undefined;
+    let added: Added | undefined;
     try {
-      outcome = await commands.add(record, lease, processId);
+      added = await commands.add(record, lease, processId);
     } finally {
-      if (outcome !== 'added') deafen();
+      if (added?.outcome !== 'added') deafen();
     }
-    if (outcome !== 'added') return outcome;
+    if (added.outcome !== 'added') return added;
     const output = new OutputRecord(commands, command.id, () => signals.send(`output ${command.id}`));
     const done = this.execute(driven, command, { output, hidden, signal: abort.signal })
       .catch((error: unknown) =>
@@ -220,7 +228,7 @@ export class CommandService {
         signals.send('events', command.id, `output ${command.id}`);
       });
     this.running.set(command.id, { abort, done, output });
-    return outcome;
+    return added;
   }
 
   private async execute(

@@ -20,6 +20,12 @@ export interface OutputChunk {
   data: Buffer;
 }
 
+/** What became of a command that was to be recorded. */
+export interface Added {
+  outcome: 'added' | 'known' | 'over';
+  record?: Command;
+}
+
 /** A runner is believed for this long after it last said that it is alive, in seconds. */
 export const RUNNER_SECONDS = 15;
 
@@ -30,37 +36,38 @@ export class CommandStore {
   constructor(private readonly db: Queryable) {}
 
   /**
-   * Records the command before it starts, and that its lease has been used: `added`, `known` where it is recorded already,
-   * `over` where the lease is over, expired, or held under another fence. What it is given to work with, its environment
+   * Records the command before it starts, and that its lease has been used: `added` with the record, `known` where it is
+   * recorded already, `over` where the lease is over, expired, or held under another fence. What it is given to work with, its environment
    * and its stdin, is not kept: only the process that adds it ever runs it.
    */
   async add(
     command: NewCommand,
     { fence, used }: Pick<Lease, 'fence' | 'used'>,
     runner: string,
-  ): Promise<'added' | 'known' | 'over'> {
+  ): Promise<Added> {
     const { id, leaseId, argv, cwd, timeoutSeconds } = command;
-    const { outcome } = one(
-      await this.db.rows<{ outcome: 'added' | 'known' | 'over' }>(
+    const { outcome, ...record } = one(
+      await this.db.rows<Command & Pick<Added, 'outcome'>>(
         {
           name: used ? 'add-command' : 'add-first-command',
           text: `WITH held AS ${used ? `MATERIALIZED (${HELD})` : `(${MARKED})`},
           added AS (
             INSERT INTO commands (id, lease_id, argv, cwd, timeout_seconds, state, runner, alive_until, started_at)
             SELECT $1, $2, $3, $4, $5, 'running', $6, now() + interval '${RUNNER_SECONDS} s', now() FROM held
-            ON CONFLICT (id) DO NOTHING RETURNING id),
+            ON CONFLICT (id) DO NOTHING RETURNING ${COLUMNS}),
           logged AS (
             INSERT INTO events (kind, command, lease, resource, consumer)
             SELECT 'command.running', a.id, l.id, l.resource_id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END
               FROM added a, held l)
-          SELECT CASE WHEN EXISTS (SELECT FROM added) THEN 'added'
-                      WHEN EXISTS (SELECT FROM held) OR EXISTS (SELECT FROM commands WHERE id = $1) THEN 'known'
-                      ELSE 'over' END AS outcome`,
+          SELECT a.*, CASE WHEN a.id IS NOT NULL THEN 'added'
+                           WHEN EXISTS (SELECT FROM held) OR EXISTS (SELECT FROM commands WHERE id = $1) THEN 'known'
+                           ELSE 'over' END AS outcome
+            FROM (VALUES (true)) always LEFT JOIN added a ON true`,
         },
         [id, leaseId, argv, cwd, timeoutSeconds, runner, fence],
       ),
     );
-    return outcome;
+    return { outcome, ...(outcome === 'added' && { record }) };
   }
 
   async get(id: string): Promise<Command | undefined> {

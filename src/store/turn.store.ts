@@ -25,13 +25,13 @@ export class TurnStore {
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, scope, freed = null }: TurnOptions,
+    { from, scope, asks = false, freed = null }: TurnOptions,
   ): Promise<Applied & { next: number | null }> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
       const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
-      if (scope === 'freed' && incoming.length === 0) {
+      if (asks) {
         const [{ wanted }] = await Promise.all([wantedOf(transaction, pool, freed), locked]);
         if (!wanted) return NOTHING;
       }
@@ -88,6 +88,8 @@ const NOTHING = { decisions: [], written: [], due: false, next: null };
 
 export interface TurnOptions {
   scope: Scope;
+  /** Whether to ask first if anyone could use something, which is quick where the answer may well be no. */
+  asks?: boolean;
   /** The only blueprint of which something may be to be had that was not before; null: any. */
   freed?: string | null;
   /** After how many of those that wait it goes on, where the one before did not look at all of them. */

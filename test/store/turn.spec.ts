@@ -81,7 +81,7 @@ const asks = (by: string): NewLease => ({
 /** One turn: who was looked at, what was decided, and where the next one begins. */
 async function turn(
   scope: Scope,
-  { from = null as number | null, incoming = [] as NewLease[], freed = null as string | null } = {},
+  { from = null as number | null, incoming = [] as NewLease[], freed = undefined as string | undefined } = {},
 ) {
   let looked: string[] = [];
   const decide = ({ demand, snapshot, now }: Turn) => {
@@ -90,7 +90,12 @@ async function turn(
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
   };
-  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, { from, scope, freed });
+  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, {
+    from,
+    scope,
+    asks: freed !== undefined,
+    freed,
+  });
   return { looked, decisions, next, served: granted(decisions) };
 }
 
