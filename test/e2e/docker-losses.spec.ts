@@ -93,7 +93,9 @@ async function sweepTwice(...suspects: string[]): Promise<void> {
     expect(await berth.becomes(id, { ended: 'resource-lost' })).toMatchObject({
       endedDetail: { message: expect.stringMatching(/^resource-lost: /) },
     });
-    expect(await berth.ok(`GET /v1/leases/${id}/commands/${command}`)).toMatchObject({ state: 'lost' });
+    // Whoever meets the loss first ends the lease; the command's record follows.
+    const record = () => berth.ok(`GET /v1/leases/${id}/commands/${command}`);
+    expect(await until(record, ({ state }) => state !== 'running')).toMatchObject({ state: 'lost' });
     await berth.becomes(resource, 'destroyed');
   });
 
