@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -107,6 +107,11 @@ export class Replica {
 
   resume(): void {
     this.child.kill('SIGCONT');
+  }
+
+  /** Has it stand back where the machine has too little time for all: for as much as -20, the first, to 19, the last. */
+  yieldTo(priority: number): void {
+    if (this.child.pid !== undefined) setPriority(this.child.pid, priority);
   }
 
   /** Lets the driver's calls go on that BERTH_TEST_DEAF keeps. */

@@ -36,7 +36,7 @@ export interface Done {
 
 const ADMIN_TOKEN = 'the-admin-of-the-history';
 /** Replicas beyond those that must serve: while one is killed each second, so many are about to start. */
-const STARTING = 5;
+const STARTING = 2;
 const CONSUMERS = ['unit-tests', 'deploys', 'nightly'];
 /** What is declared, and what the history is held against. */
 const LIMITS = {
@@ -55,7 +55,7 @@ const STANDSTILL_MS = 60_000;
  * @throws Error where a caller was refused, or nothing goes on for a minute
  */
 export async function recordHistory(recording: Recording): Promise<{ history: History; done: Done }> {
-  const { databaseUrl, replicas = 3, callers = 192 } = recording;
+  const { databaseUrl, replicas = 3, callers = 96 } = recording;
   const directory = await mkdtemp(join(tmpdir(), 'berth-history-'));
   const notes = join(directory, 'notes.jsonl');
   const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });

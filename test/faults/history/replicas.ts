@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setInterval } from 'node:timers/promises';
 import { Replica } from '../../support/replica.js';
 
 /** Of each: one that lives for seconds only spends much of its time on making them. */
 const CONNECTIONS = 6;
+/** Those that start get the processor first, or they would take too long for one to be killed each second. */
+const SERVING_PRIORITY = 5;
 
 /** Replicas of one broker, of which one after the other is killed and started again. */
 export class Replicas {
@@ -45,9 +47,8 @@ export class Replicas {
     { everyMs, leaving }: { everyMs: number; leaving: number },
   ): Promise<void> {
     const starting = new Set<Promise<void>>();
-    for (;;) {
-      await pause(everyMs, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) break;
+    const ticks = setInterval(everyMs, undefined, { signal });
+    while (await ticks.next().catch(() => undefined)) {
       const [oldest] = this.serving;
       if (!oldest || this.serving.size <= leaving) continue;
       this.serving.delete(oldest);
@@ -73,6 +74,7 @@ export class Replicas {
       adminToken: this.adminToken,
       env: { BERTH_DATABASE_CONNECTIONS: String(CONNECTIONS) },
     });
+    replica.yieldTo(SERVING_PRIORITY);
     this.serving.add(replica);
     void replica.exited.then((how) => {
       if (this.serving.has(replica)) this.fail(new Error(`A replica ended by itself: ${how}.`));
