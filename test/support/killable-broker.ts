@@ -105,17 +105,23 @@ function fake(type: DriverType): FakeDriver {
   return driver;
 }
 
-const config = readConfig(process.env);
-const app = await createApp({
-  config,
-  databaseUrl: config.databaseUrl as string,
-  log: pino({ level: config.logLevel }, pino.destination(2)),
-  drivers: BERTH_TEST_REAL ? undefined : () => new Drivers((Object.keys(PROVIDES) as DriverType[]).map(fake)),
-});
-await app.broker.start();
-await app.nest.listen(0, '127.0.0.1');
-say({ url: await app.nest.getUrl() });
-process.on('SIGTERM', async () => {
-  await app.close();
-  process.exit(0);
-});
+async function serve(): Promise<void> {
+  const config = readConfig(process.env);
+  const app = await createApp({
+    config,
+    databaseUrl: config.databaseUrl as string,
+    log: pino({ level: config.logLevel }, pino.destination(2)),
+    drivers: BERTH_TEST_REAL
+      ? undefined
+      : () => new Drivers((Object.keys(PROVIDES) as DriverType[]).map(fake)),
+  });
+  await app.broker.start();
+  await app.nest.listen(0, '127.0.0.1');
+  say({ url: await app.nest.getUrl() });
+  process.on('SIGTERM', async () => {
+    await app.close();
+    process.exit(0);
+  });
+}
+
+void serve();

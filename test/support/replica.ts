@@ -10,6 +10,9 @@ import type { FakeCall } from '../../src/drivers/fake.driver.js';
 
 type Method = FakeCall['method'];
 
+/** The broker that tests kill. */
+export const PROGRAM = join(root(), 'dist/test/support/killable-broker.js');
+
 export interface ReplicaOptions {
   /** The admin's token. */
   adminToken: string;
@@ -21,6 +24,8 @@ export interface ReplicaOptions {
   real?: boolean;
   /** Where it kills itself with the real drivers: `before build docker-host`, `after cut docker-host ssh-host`. */
   killAt?: string;
+  /** Its program, as words for node, where it is not the usual one. */
+  program?: string[];
   /** More of its environment; see killable-broker.ts for what is there for tests. */
   env?: Record<string, string>;
 }
@@ -48,13 +53,12 @@ export class Replica {
   /** Starts one and waits until it serves. */
   static async start(
     databaseUrl: string,
-    { adminToken, hold, killAfter, real, killAt, env }: ReplicaOptions,
+    { adminToken, hold, killAfter, real, killAt, program = [PROGRAM], env }: ReplicaOptions,
   ): Promise<Replica> {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
     const world = join(tmpdir(), `berth-world${new URL(databaseUrl).pathname.replaceAll('/', '-')}`);
     const clock = join(root(), 'test/support/skewed-clock.mjs');
-    const program = join(root(), 'dist/test/support/killable-broker.js');
-    const child = spawn(process.execPath, ['--import', clock, program], {
+    const child = spawn(process.execPath, ['--import', clock, ...program], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: {
         PATH: process.env.PATH,
@@ -127,7 +131,7 @@ export class Replica {
 }
 
 /** Of the repository, from the sources and from what is built of them. */
-function root(): string {
+export function root(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
   return directory;

@@ -55,11 +55,15 @@ const STANDSTILL_MS = 60_000;
  * @throws Error where a caller was refused, or nothing goes on for a minute
  */
 export async function recordHistory(recording: Recording): Promise<{ history: History; done: Done }> {
-  const { databaseUrl, replicas = 3, callers = 96 } = recording;
+  const { databaseUrl, replicas = 3, callers = 64 } = recording;
   const directory = await mkdtemp(join(tmpdir(), 'berth-history-'));
   const notes = join(directory, 'notes.jsonl');
   const db = new pg.Pool({ connectionString: databaseUrl, max: 2 });
-  const brokers = await Replicas.start(databaseUrl, ADMIN_TOKEN, replicas + STARTING);
+  const brokers = await Replicas.start(databaseUrl, {
+    adminToken: ADMIN_TOKEN,
+    count: replicas + STARTING,
+    directory,
+  });
   try {
     const tokens = await furnish(brokers.urls()[0] as string);
     const done = await play({ ...recording, brokers, tokens, replicas, callers, notes });

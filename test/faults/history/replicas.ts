@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { setInterval } from 'node:timers/promises';
+import { setTimeout as pause, setInterval } from 'node:timers/promises';
 import { Replica } from '../../support/replica.js';
+import { type CompiledBroker, compiledBroker } from './compiled-broker.js';
 
 /** Of each: one that lives for seconds only spends much of its time on making them. */
 const CONNECTIONS = 6;
@@ -20,12 +22,17 @@ export class Replicas {
   private constructor(
     private readonly databaseUrl: string,
     private readonly adminToken: string,
+    private readonly broker: CompiledBroker,
   ) {
     this.failed.catch(() => undefined);
   }
 
-  static async start(databaseUrl: string, adminToken: string, count: number): Promise<Replicas> {
-    const replicas = new Replicas(databaseUrl, adminToken);
+  /** @param directory where what they run is compiled to */
+  static async start(
+    databaseUrl: string,
+    { adminToken, count, directory }: { adminToken: string; count: number; directory: string },
+  ): Promise<Replicas> {
+    const replicas = new Replicas(databaseUrl, adminToken, await compiledBroker(directory));
     const starts = await Promise.allSettled(Array.from({ length: count }, () => replicas.startOne()));
     const failed = starts.find(({ status }) => status === 'rejected');
     if (!failed) return replicas;
@@ -38,15 +45,16 @@ export class Replicas {
   }
 
   /**
-   * Kills the oldest each `everyMs`, whatever it does, and starts another in its place, until told to end. It is spared
-   * where fewer than `leaving` others serve, the rest being not up again yet: with few, little goes on that could go
-   * wrong.
+   * Once others start quickly, kills the oldest each `everyMs`, whatever it does, and starts another in its place, until
+   * told to end. It is spared where fewer than `leaving` others serve, the rest being not up again yet: with few, little
+   * goes on that could go wrong.
    */
   async killUntil(
     signal: AbortSignal,
     { everyMs, leaving }: { everyMs: number; leaving: number },
   ): Promise<void> {
     const starting = new Set<Promise<void>>();
+    while (!existsSync(this.broker.cache) && !signal.aborted) await pause(100);
     const ticks = setInterval(everyMs, undefined, { signal });
     while (await ticks.next().catch(() => undefined)) {
       const [oldest] = this.serving;
@@ -72,6 +80,7 @@ export class Replicas {
   private async startOne(): Promise<void> {
     const replica = await Replica.start(this.databaseUrl, {
       adminToken: this.adminToken,
+      program: this.broker.program,
       env: { BERTH_DATABASE_CONNECTIONS: String(CONNECTIONS) },
     });
     replica.yieldTo(SERVING_PRIORITY);
