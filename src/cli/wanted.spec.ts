@@ -26,6 +26,17 @@ describe('leaseBody', () => {
     });
   });
 
+  it('asks for the submodules of every repository', () => {
+    expect(
+      leaseBody({ repo: ['https://h/app.git', 'https://h/lib.git'], submodules: true }).attributes,
+    ).toEqual({
+      repositories: {
+        app: { uri: 'https://h/app.git', submodules: true, default: true },
+        lib: { uri: 'https://h/lib.git', submodules: true },
+      },
+    });
+  });
+
   it.each([[{ type: 'hosts' }], [{ attributes: '{' }]])('refuses %j', (options) => {
     expect(() => leaseBody(options)).toThrow(UsageError);
   });

@@ -14,6 +14,7 @@ export interface WantedOptions extends SecretOptions {
   tag?: string;
   commit?: string;
   ref?: string;
+  submodules?: boolean;
   attributes?: string;
   ttl?: string;
   priority?: string;
@@ -31,6 +32,7 @@ export function wantedOptions(command: Command): Command {
     .option('--tag <name>', 'tag of the first repository')
     .option('--commit <id>', 'commit of the first repository')
     .option('--ref <ref>', 'ref of the first repository')
+    .option('--submodules', 'check out the submodules of every repository, and theirs')
     .option('--attributes <json>', 'attributes as JSON, in place of --repo')
     .option('--ttl <duration>', 'life of the lease, such as 1h')
     .option('--priority <n>', 'higher is served first')
@@ -61,10 +63,11 @@ export function leaseBody(options: WantedOptions): Schemas['LeaseBody'] {
 function attributes(options: WantedOptions, repos: string[]): Record<string, unknown> | undefined {
   if (options.attributes !== undefined) return parse(options.attributes);
   if (repos.length === 0) return undefined;
-  const { branch, tag, commit, ref } = options;
+  const { branch, tag, commit, ref, submodules } = options;
   const entries = repos.map((repo, index) => {
     const { directory, uri } = place(repo);
-    return [directory, index === 0 ? { uri, branch, tag, commit, ref, default: true } : { uri }];
+    const first = { branch, tag, commit, ref, default: true };
+    return [directory, { uri, submodules, ...(index === 0 && first) }];
   });
   return { repositories: Object.fromEntries(entries) };
 }
