@@ -141,6 +141,27 @@ describe('ssh-host', () => {
     }
   });
 
+  it('gives the place of a command back whose output nobody takes', async () => {
+    const own = await startSshd();
+    const other = new SshHostDriver({ credentials: keyOf(own) });
+    try {
+      const view = resourceOn(own);
+      const lease = leaseOn({ ...view, handle: (await other.build(view, unhurried())).handle });
+      const process = { id: 'cmd_full', cwd: null, env: {}, stdin: null, timeoutSeconds: 30 };
+      const argv = ['sh', '-c', 'echo one; echo two >&2; sleep 1000'];
+      const onOutput = () => Promise.reject(new Error('full'));
+      for (let i = 0; i < 10; i += 1) {
+        const running = other.execute(lease, { ...process, argv }, onOutput, unhurried());
+        await expect(running).rejects.toThrow('full');
+      }
+      expect(await own.connections()).toBe(1);
+      await other.cut(lease, unhurried());
+    } finally {
+      other.close();
+      await own.stop();
+    }
+  });
+
   it('says so where sshd lets nobody have a session', async () => {
     const closed = await startSshd({ config: ['MaxSessions 0'] });
     const other = new SshHostDriver({ credentials: keyOf(closed) });

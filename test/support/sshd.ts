@@ -23,6 +23,8 @@ export interface Sshd {
   resume(): Promise<void>;
   /** Ends every session of the daemon, as a cut of the network would; new ones are let in. */
   dropSessions(): Promise<void>;
+  /** How many connections it has. */
+  connections(): Promise<number>;
   /** A further key, for this user alone. @returns the private one */
   authorize(user: string): Promise<string>;
   /** Takes effect for connections made after. */
@@ -73,6 +75,7 @@ export async function startSshd({
       daemon = await start(directory, port);
     },
     dropSessions: async () => endSessions(await sessionsOf(daemon)),
+    connections: async () => (await sessionsOf(daemon)).length,
     authorize: async (name) => {
       const key = join(directory, `client-${name}`);
       await makeKey(key);

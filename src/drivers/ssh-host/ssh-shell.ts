@@ -33,6 +33,8 @@ export class SshShell implements Shell {
     feed(channel, script);
     const abandon = () => {
       channel.stderr.destroy();
+      // It closes, and gives its place back, only once all is read; whoever read it may have left off.
+      channel.removeAllListeners('readable').resume();
       channel.destroy();
     };
     return { stdin: channel, stdout: channel, stderr: channel.stderr, ended, abandon };
