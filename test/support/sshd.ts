@@ -25,6 +25,8 @@ export interface Sshd {
   dropSessions(): Promise<void>;
   /** How many connections it has. */
   connections(): Promise<number>;
+  /** Ids of the processes that its sessions have begun, and of what these have in turn. */
+  processes(): Promise<number[]>;
   /** A further key, for this user alone. @returns the private one */
   authorize(user: string): Promise<string>;
   /** Takes effect for connections made after. */
@@ -76,6 +78,7 @@ export async function startSshd({
     },
     dropSessions: async () => endSessions(await sessionsOf(daemon)),
     connections: async () => (await sessionsOf(daemon)).length,
+    processes: () => processesOf(daemon),
     authorize: async (name) => {
       const key = join(directory, `client-${name}`);
       await makeKey(key);
@@ -152,6 +155,15 @@ async function sessionsOf(daemon: ChildProcess): Promise<number[]> {
   const found = run('ps', ['-o', 'pid=', '--ppid', String(daemon.pid)]);
   const { stdout } = await found.catch(() => ({ stdout: '' }));
   return stdout.split('\n').map(Number).filter(Boolean);
+}
+
+async function processesOf(daemon: ChildProcess): Promise<number[]> {
+  const { stdout } = await run('ps', ['-e', '-o', 'pid=,ppid=,comm=']);
+  const all = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  const below = (parent: string): string[][] =>
+    all.filter(([, ppid]) => ppid === parent).flatMap((found) => [found, ...below(found[0] ?? '')]);
+  const begun = below(String(daemon.pid)).filter(([, , name]) => name !== 'sshd');
+  return begun.map(([pid]) => Number(pid));
 }
 
 function endSessions(pids: number[]): void {

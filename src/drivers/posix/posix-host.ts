@@ -24,6 +24,7 @@ import { quote } from './quote.js';
 import { type CommandRun, runCommand } from './run-command.js';
 import { complete, couldNotMake, enter, exitWith, type Shell } from './shell.js';
 import { shellFiles } from './shell-files.js';
+import type { Standbys } from './standby.js';
 
 /** What a host tells of itself. */
 export interface HostFacts {
@@ -40,12 +41,13 @@ export interface HostFacts {
 
 /**
  * A resource on a POSIX machine: a directory `<root>/berth-<resource>` that bears the broker's id, in it one for each
- * lease. The same over SSH and here; only the shell differs.
+ * lease. The same over SSH and here; only the shell differs, and whether others wait for its commands.
  */
 export class PosixHost {
   constructor(
     private readonly shell: Shell,
     private readonly root: string,
+    private readonly standbys?: Standbys,
   ) {}
 
   /**
@@ -94,7 +96,7 @@ exit 0`;
 
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
     const run: CommandRun = { lease, directory: leaseDirectory(this.root, lease), process, onOutput };
-    return runCommand(this.shell, run, call);
+    return runCommand(this.shell, run, call, this.standbys);
   }
 
   files(lease: LeaseView): Files {

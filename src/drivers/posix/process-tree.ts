@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Call } from '../driver.js';
+import type { LeaseView } from '../driver.js';
 import { quote } from './quote.js';
 import { complete, exitWith, type Shell } from './shell.js';
 
@@ -19,12 +19,15 @@ export interface TreeMark {
   command?: number;
 }
 
+/** Time that killing a tree may take, in milliseconds. */
+const KILL_MS = 20_000;
+
 let commands = 0;
 
-/** Tells commands of one lease apart; comes back after 100,000. */
-export function nextCommand(): number {
+/** For one command more of the lease; its number comes back after 100,000. */
+export function nextMark({ id, resource }: LeaseView): Required<TreeMark> {
   commands = (commands + 1) % 100_000;
-  return commands;
+  return { resourceId: resource.id, leaseId: id, command: commands };
 }
 
 /** Script that marks the shell that runs it, and all that comes from it. dash and busybox say -w, bash and zsh -x. */
@@ -83,8 +86,10 @@ while :; do
 done`;
 }
 
-/** @throws DriverError `not-clean` where one can't be killed. */
-export async function killTree(shell: Shell, mark: TreeMark, call: Call): Promise<void> {
+/** @throws DriverError `not-clean` where one can't be killed, and temporary ones where the host can't be asked. */
+export async function killTree(shell: Shell, mark: TreeMark): Promise<void> {
+  // Its own time: that of the call may be why.
+  const call = { signal: AbortSignal.timeout(KILL_MS) };
   await complete(shell, 'Killing processes', killScript(mark), call);
 }
 

@@ -1,29 +1,33 @@
 import type { Exit } from '../../domain/command.js';
-import { type Call, DriverError, type LeaseView, type OnOutput, type ProcessSpec } from '../driver.js';
-import { type LeaseDirectory, pathParts, prepareScript } from './lease-directory.js';
+import { type Call, DriverError, type OnOutput, type ProcessSpec } from '../driver.js';
+import { pathParts, prepareScript } from './lease-directory.js';
 import { drain } from './output.js';
-import { killTree, markScript, nextCommand } from './process-tree.js';
+import { killTree, markScript, nextMark, type TreeMark } from './process-tree.js';
 import { quote } from './quote.js';
 import { DEFAULT_PATH, exitWith, type Shell, scriptFault } from './shell.js';
-
-/** Time that killing a tree may take once its command is over, in milliseconds; the call's own signal may be why. */
-const KILL_MS = 20_000;
+import type { LeaseHome, Marked, Standbys } from './standby.js';
 
 /** What the wrapper says on stdout in the moment before it becomes the program. */
 const STARTED = 'started';
 
-/** Runs one command of a lease, as `Driver.execute` promises. */
+/**
+ * Runs one command of a lease, as `Driver.execute` promises.
+ * @param standbys where shells may wait for the lease's further commands
+ */
 export async function runCommand(
   shell: Shell,
-  { lease, directory, process, onOutput }: CommandRun,
+  run: CommandRun,
   { signal }: Call,
+  standbys?: Standbys,
 ): Promise<Exit> {
-  const mark = { resourceId: lease.resource.id, leaseId: lease.id, command: nextCommand() };
-  const script = commandScript({ lease, directory, process }, markScript(mark));
-  const kill = () => killTree(shell, mark, { signal: AbortSignal.timeout(KILL_MS) });
+  const { process, onOutput } = run;
+  const script = commandScript(run);
   const limit = timeLimit(process.timeoutSeconds, signal);
   try {
-    const running = await shell.start(script, limit);
+    const { mark, running } =
+      (await standbys?.begin(shell, run, script, limit)) ??
+      (await begin(shell, run, script, limit, standbys));
+    const kill = () => killTree(shell, mark);
     running.stdin.end(process.stdin ?? undefined);
     try {
       const drained = drain(running, onOutput);
@@ -54,21 +58,30 @@ export async function runCommand(
   }
 }
 
-export interface CommandRun {
-  lease: LeaseView;
-  directory: LeaseDirectory;
+export interface CommandRun extends LeaseHome {
   process: ProcessSpec;
   onOutput: OnOutput;
+}
+
+/** In a shell of its own; the next command's is started as soon as this one is there. */
+async function begin(
+  shell: Shell,
+  run: CommandRun,
+  script: string,
+  call: Call,
+  standbys?: Standbys,
+): Promise<Marked> {
+  const mark = nextMark(run.lease);
+  const running = await shell.start(`${markItself(mark)}\n${script}`, call);
+  running.stdout.once('readable', () => standbys?.open(shell, run));
+  return { mark, running };
 }
 
 /**
  * Script that goes to the directory, sets the environment and becomes the program. Until it says so on stdout, what it
  * writes there is why it could not.
  */
-export function commandScript(
-  { lease, directory, process }: Omit<CommandRun, 'onOutput'>,
-  mark: string,
-): string {
+function commandScript({ lease, directory, process }: CommandRun): string {
   const { argv, cwd } = process;
   if (argv.length === 0 || argv.some((word) => word.includes('\0'))) {
     throw new DriverError('invalid', 'A command has at least one word, and no NUL in any.');
@@ -88,7 +101,6 @@ export function commandScript(
   return [
     'exec 3>&2 2>&1',
     prepareScript(directory),
-    `${mark} || { echo 'The host does not let its processes be marked.'; exit 1; }`,
     `cd -P ${quote(start)} 2> /dev/null || { echo ${quote(missing)}; ${exitWith('not-found')}; }`,
     `set -- ${argv.map(quote).join(' ')}`,
     'unset s l n OLDPWD',
@@ -97,6 +109,10 @@ export function commandScript(
     ...Object.entries(env).map(([name, value]) => `export ${variable(name)}=${quote(checked(value))}`),
     'exec "$@"',
   ].join('\n');
+}
+
+function markItself(mark: Required<TreeMark>): string {
+  return `${markScript(mark)} || { echo 'The host does not let its processes be marked.'; exit 1; }`;
 }
 
 /** A shell can hand on no other names; rejected: `env NAME=VALUE …`, which shows secrets in the command line. */

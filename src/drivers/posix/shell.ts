@@ -12,6 +12,19 @@ export interface Shell {
    * @throws DriverError `unreachable` and the like where it could not begin.
    */
   start(script: string, call: Call): Promise<ShellProcess>;
+  /** Absent where starting costs next to nothing. */
+  readonly ahead?: StartAhead;
+}
+
+/** How a shell is started before there is need of it. */
+export interface StartAhead {
+  /** Tells machines and their users apart. */
+  login: string;
+  /**
+   * As `start`, but in nobody's way: resolves with nothing where that takes what others may need.
+   * @throws DriverError as `start` does
+   */
+  start(script: string): Promise<ShellProcess | undefined>;
 }
 
 export interface ShellProcess {
@@ -30,21 +43,17 @@ export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/
 
 const END = `#${randomUUID()}`;
 
+/** Script that reads another from stdin, up to a line that no script has, and becomes it. */
+export const READ_ON = `s=; until IFS= read -r l || exit 125; [ "$l" = '${END}' ]; do s=$s$l$n; done; eval "$s"`;
+
 /**
- * Reads a script from stdin up to a line that no script has, then becomes it. Scripts travel so, not on the command
+ * Reads a script from stdin, then becomes it. Scripts travel so, not on the command
  * line, because they hold the environment of leases and every user of a host sees its command lines. A script that a
  * dying connection has cut short is not run.
  */
-export const BOOTSTRAP = [
-  'env',
-  '-i',
-  `PATH=${DEFAULT_PATH}`,
-  'sh',
-  '-c',
-  `n='\n'; until IFS= read -r l || exit 125; [ "$l" = '${END}' ]; do s=$s$l$n; done; eval "$s"`,
-];
+export const BOOTSTRAP = ['env', '-i', `PATH=${DEFAULT_PATH}`, 'sh', '-c', `n='\n'; ${READ_ON}`];
 
-/** Hands the script to a process begun with BOOTSTRAP. */
+/** Hands the script to a process begun with BOOTSTRAP, or one that reads on. */
 export function feed(stdin: Writable, script: string): void {
   // The process may end without reading on; how it ended says more than the broken pipe would.
   stdin.on('error', () => undefined);

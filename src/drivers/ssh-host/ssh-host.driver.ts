@@ -19,6 +19,7 @@ import {
   type Verification,
 } from '../driver.js';
 import { type HostFacts, PosixHost, rootOf } from '../posix/posix-host.js';
+import { Standbys } from '../posix/standby.js';
 import { Places } from '../ssh/places.js';
 import type { SshLogin } from '../ssh/ssh-login.js';
 import { SshPool } from '../ssh/ssh-pool.js';
@@ -42,6 +43,7 @@ export class SshHostDriver implements Driver {
   readonly shareable = true;
 
   private readonly pool: SshPool;
+  private readonly standbys = new Standbys();
   /** Places for commands, by machine. */
   private readonly commands = new Map<string, Places>();
 
@@ -93,16 +95,20 @@ export class SshHostDriver implements Driver {
     return this.on(lease.resource).files(lease);
   }
 
-  clean(resource: ResourceView, call: Call): Promise<Cleaned> {
-    return this.on(resource).clean(resource, call);
+  async clean(resource: ResourceView, call: Call): Promise<Cleaned> {
+    const host = this.on(resource);
+    return this.standbys.without({ resourceId: resource.id }, call, () => host.clean(resource, call));
   }
 
-  cut(lease: LeaseView, call: Call): Promise<void> {
-    return this.on(lease.resource).cut(lease, call);
+  async cut(lease: LeaseView, call: Call): Promise<void> {
+    const { id: leaseId, resource } = lease;
+    const host = this.on(resource);
+    await this.standbys.without({ resourceId: resource.id, leaseId }, call, () => host.cut(lease, call));
   }
 
-  destroy(resource: ResourceView, call: Call): Promise<void> {
-    return this.on(resource).destroy(resource, call);
+  async destroy(resource: ResourceView, call: Call): Promise<void> {
+    const host = this.on(resource);
+    await this.standbys.without({ resourceId: resource.id }, call, () => host.destroy(resource, call));
   }
 
   /** Machines that don't answer hold nothing up: what stands on them is found by a later sweep. */
@@ -134,7 +140,7 @@ export class SshHostDriver implements Driver {
     return { endpoints: await Promise.all(loginsOf(specOf(spec)).map(ask)) };
   }
 
-  /** Closes every connection; for when the broker stops. */
+  /** Closes every connection, and so every standby; for when the broker stops. */
   close(): void {
     this.pool.close();
   }
@@ -146,8 +152,9 @@ export class SshHostDriver implements Driver {
 
   private hostOf(login: SshLogin, spec: SshHostSpec, root: string): PosixHost | WorkUserHost {
     const { workUser: user, workCredential: credential = spec.credential } = spec;
-    if (user === undefined) return new PosixHost(this.shell(login), root);
-    return new WorkUserHost(this.shell(login), this.shell({ ...login, user, credential }), user, root);
+    if (user === undefined) return new PosixHost(this.shell(login), root, this.standbys);
+    const work = this.shell({ ...login, user, credential });
+    return new WorkUserHost(this.shell(login), work, user, root, this.standbys);
   }
 
   /** Who leases run as does not change while a resource lives. */

@@ -1,25 +1,60 @@
-import { aborted } from '../aborted.js';
+import type { ClientChannel } from 'ssh2';
+import { unlessAborted } from '../aborted.js';
 import type { Call } from '../driver.js';
 import { quote } from '../posix/quote.js';
-import { BOOTSTRAP, feed, type Shell, type ShellEnd, type ShellProcess, signalled } from '../posix/shell.js';
-import type { SshLogin } from '../ssh/ssh-login.js';
-import type { SshPool } from '../ssh/ssh-pool.js';
+import {
+  BOOTSTRAP,
+  feed,
+  type Shell,
+  type ShellEnd,
+  type ShellProcess,
+  type StartAhead,
+  signalled,
+} from '../posix/shell.js';
+import type { SshConnection } from '../ssh/ssh-connection.js';
+import { loginKey, type SshLogin } from '../ssh/ssh-login.js';
+import type { Opened, SshPool } from '../ssh/ssh-pool.js';
 
+const REACHING = 'Reaching the host';
 const COMMAND = `exec ${BOOTSTRAP.map(quote).join(' ')}`;
 
 /** A machine behind SSH. */
 export class SshShell implements Shell {
+  readonly ahead: StartAhead;
+
   constructor(
     private readonly pool: SshPool,
     private readonly login: SshLogin,
-  ) {}
+  ) {
+    this.ahead = {
+      login: loginKey(login),
+      start: async (script) => {
+        const opened = await pool.openSpare(login, this.exec);
+        return opened && this.begun(opened, script);
+      },
+    };
+  }
 
   async start(script: string, call: Call): Promise<ShellProcess> {
-    const opening = this.pool.open(this.login, (connection) => connection.exec(this.login, COMMAND));
-    const { opened: channel, release } = await unlessAborted(opening, call, (late) => {
+    const opening = this.pool.open(this.login, this.exec);
+    const opened = await unlessAborted(opening, call, REACHING, (late) => {
       late.opened.close();
       late.release();
     });
+    return this.begun(opened, script);
+  }
+
+  /** How the server calls itself. */
+  async banner(call: Call): Promise<string> {
+    const asking = this.pool.open(this.login, async ({ banner }) => banner);
+    const { opened, release } = await unlessAborted(asking, call, REACHING, (late) => late.release());
+    release();
+    return opened;
+  }
+
+  private readonly exec = (connection: SshConnection) => connection.exec(this.login, COMMAND);
+
+  private begun({ opened: channel, release }: Opened<ClientChannel>, script: string): ShellProcess {
     const ended = new Promise<ShellEnd>((resolve) => {
       channel.once('exit', (exitCode: number | null, signal?: string) =>
         resolve(exitCode === null ? signalled(signal ?? 'SIGKILL') : { exitCode }),
@@ -38,35 +73,5 @@ export class SshShell implements Shell {
       channel.destroy();
     };
     return { stdin: channel, stdout: channel, stderr: channel.stderr, ended, abandon };
-  }
-
-  /** How the server calls itself. */
-  async banner(call: Call): Promise<string> {
-    const asking = this.pool.open(this.login, async ({ banner }) => banner);
-    const { opened, release } = await unlessAborted(asking, call, (late) => late.release());
-    release();
-    return opened;
-  }
-}
-
-/** What comes after the call was given up is given back. */
-async function unlessAborted<T>(
-  coming: Promise<T>,
-  { signal }: Call,
-  giveBack: (late: T) => void,
-): Promise<T> {
-  let onAbort: () => void = () => undefined;
-  const stopped = new Promise<never>((_resolve, reject) => {
-    onAbort = () => {
-      coming.then(giveBack, () => undefined);
-      reject(aborted('Reaching the host'));
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([coming, stopped]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

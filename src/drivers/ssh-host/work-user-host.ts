@@ -24,6 +24,7 @@ import { quote } from '../posix/quote.js';
 import { runCommand } from '../posix/run-command.js';
 import { complete, enter, exitWith, type Shell } from '../posix/shell.js';
 import { shellFiles } from '../posix/shell-files.js';
+import type { Standbys } from '../posix/standby.js';
 import { fitnessScript, tidinessScript, tidyScript, UNFIT } from './work-user.js';
 
 /** Where the leases' directories are, in the resource's. */
@@ -51,6 +52,7 @@ export class WorkUserHost {
     private readonly work: Shell,
     private readonly user: string,
     private readonly root: string,
+    private readonly standbys?: Standbys,
   ) {
     this.kept = new PosixHost(keeper, root);
   }
@@ -86,7 +88,8 @@ mkdir -p ${quote(leases)} && ${enter(leases, 'conflict')} && chmod 1777 .`;
   }
 
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
-    return runCommand(this.work, { lease, directory: this.directoryOf(lease), process, onOutput }, call);
+    const run = { lease, directory: this.directoryOf(lease), process, onOutput };
+    return runCommand(this.work, run, call, this.standbys);
   }
 
   files(lease: LeaseView): Files {

@@ -1,7 +1,7 @@
 import type { CredentialSource } from '../credentials.js';
 import { SshConnection } from './ssh-connection.js';
 import { isRefusedChannel } from './ssh-errors.js';
-import type { SshLogin } from './ssh-login.js';
+import { loginKey, type SshLogin } from './ssh-login.js';
 
 /** Sessions on one connection; sshd's own limit is 10 unless its MaxSessions says otherwise. */
 const SESSIONS = 8;
@@ -45,20 +45,33 @@ export class SshPool {
     const pool = this.poolOf(login);
     for (;;) {
       const { pooled, isNew } = await this.take(login, pool);
-      const release = placeOn(pool, pooled);
       try {
-        const connection = await pooled.opening;
-        return { opened: await begin(connection), connection, release };
+        return await openOn(pool, pooled, begin);
       } catch (fault) {
-        release();
-        if (isRefusedChannel(fault) && pooled.sessions > 0) {
-          pool.sessions = Math.min(pool.sessions, pooled.sessions);
-        } else if (isNew || !pooled.isOpen) throw fault;
+        if (isRefusedChannel(fault) && pooled.sessions > 0) continue;
+        if (isNew || !pooled.isOpen) throw fault;
         // The server may still count sessions of it that have just ended.
-        else if (pooled.sessions === 0) drop(pool, pooled);
+        if (pooled.sessions === 0) drop(pool, pooled);
         else pool.connections.delete(pooled);
       }
     }
+  }
+
+  /**
+   * Opens something that can be done without, on a connection that has room for it and for one thing more; never on a
+   * new one. Resolves with nothing where there is none.
+   * @throws DriverError as `begin` does
+   */
+  async openSpare<T>(
+    login: SshLogin,
+    begin: (connection: SshConnection) => Promise<T>,
+  ): Promise<Opened<T> | undefined> {
+    const pool = this.poolOf(login);
+    const hasRoom = ({ isOpen, sessions }: Pooled) => isOpen && sessions + 1 < pool.sessions;
+    const pooled = [...pool.connections].find(hasRoom);
+    if (!pooled) return undefined;
+    occupy(pooled);
+    return openOn(pool, pooled, begin);
   }
 
   /** Closes every connection, whatever still runs on it. */
@@ -74,8 +87,7 @@ export class SshPool {
       const onTheirWay = all.filter(({ isOpen }) => !isOpen);
       if (roomy || onTheirWay.length < OPENINGS) {
         const pooled = roomy ?? this.add(login, pool);
-        pooled.sessions += 1;
-        clearTimeout(pooled.idle);
+        occupy(pooled);
         return { pooled, isNew: !roomy };
       }
       await Promise.race(onTheirWay.map(({ opening }) => opening.catch(() => undefined)));
@@ -95,12 +107,36 @@ export class SshPool {
     return pooled;
   }
 
-  private poolOf({ address, port, hostKey, user, credential }: SshLogin): Pool {
-    const key = JSON.stringify([address, port, hostKey, user, credential]);
+  private poolOf(login: SshLogin): Pool {
+    const key = loginKey(login);
     const pool = this.pools.get(key) ?? { connections: new Set(), sessions: SESSIONS };
     this.pools.set(key, pool);
     return pool;
   }
+}
+
+/** Opens something in a place that is the caller's; where that fails the place is given back, and the server's limit learnt. */
+async function openOn<T>(
+  pool: Pool,
+  pooled: Pooled,
+  begin: (connection: SshConnection) => Promise<T>,
+): Promise<Opened<T>> {
+  const release = placeOn(pool, pooled);
+  try {
+    const connection = await pooled.opening;
+    return { opened: await begin(connection), connection, release };
+  } catch (fault) {
+    release();
+    if (isRefusedChannel(fault) && pooled.sessions > 0) {
+      pool.sessions = Math.min(pool.sessions, pooled.sessions);
+    }
+    throw fault;
+  }
+}
+
+function occupy(pooled: Pooled): void {
+  pooled.sessions += 1;
+  clearTimeout(pooled.idle);
 }
 
 /** Gives the place back, once. A connection that nobody uses for a while is closed; one that is not kept any more, at once. */
