@@ -1,13 +1,13 @@
 import 'reflect-metadata';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { LeaseView, ResourceView } from '../../src/drivers/driver.js';
 import { Copies } from '../support/copies.js';
-import { type GitServer, startGitServer } from '../support/git-server.js';
+import { type GitServer, git, startGitServer } from '../support/git-server.js';
 
 const run = promisify(execFile);
 
@@ -217,6 +217,104 @@ git push -q ${server.uri('forked', 'file')} change; git checkout -q main; echo x
       await copies.recycle(lease);
     }
   });
+
+  it('that goes where another went is sent the change that was made then', async () => {
+    const { uri, commits } = await history('echo x > x; rm dir/two', 'made once');
+    const second = { src: { uri, commit: commits[1] } };
+    const another = await copies.build();
+    for (const each of [copy, another]) await waitsWith(each, uri, commits[0]);
+    const fresh = await copies.print(await copies.lease(another, second));
+    const lease = await withoutItsCheckouts(() => copies.lease(copy, second));
+    expect(await copies.print(lease)).toEqual(fresh);
+    expect(await copies.says(lease, 'git fsck --strict 2>&1; git status --porcelain')).toBe('');
+    await copies.recycle(lease);
+  });
+
+  it('that goes to and fro is sent what was made the first time, and waits with what it last had', async () => {
+    const { uri, commits } = await history('rm -r dir; echo file > dir; ln -sfn dir link', 'to and fro');
+    const [first, second] = commits.map((commit) => ({ src: { uri, commit } }));
+    await waitsWith(copy, uri, commits[0]);
+    const prints: string[][] = [];
+    for (const wanted of [second, first]) {
+      const lease = await copies.lease(copy, wanted);
+      prints.push(await copies.print(lease));
+      await copies.run(lease, SCRIBBLE);
+      await copies.recycle(lease);
+    }
+    const before = copies.unpacked;
+    const again = await withoutItsCheckouts(() => copies.lease(copy, second));
+    expect(await copies.print(again)).toEqual(prints[0]);
+    await copies.recycle(again);
+    const waiting = await withoutItsCheckouts(() => copies.lease(copy, second));
+    expect(await copies.print(waiting)).toEqual(prints[0]);
+    await copies.recycle(waiting);
+    // Those that were put after cleaning.
+    expect(copies.unpacked - before).toBe(2);
+    const elsewhere = await others.lease(await others.build(), second);
+    const last = await copies.lease(copy, second);
+    expect(await copies.says(last, KNOWN)).toBe(await others.says(elsewhere, KNOWN));
+    await copies.recycle(last);
+  });
+
+  it('is sent no change that was made before its mirror kept its objects otherwise', async () => {
+    const { uri, commits } = await history('echo x > x', 'kept otherwise');
+    const second = { src: { uri, commit: commits[1] } };
+    await waitsWith(copy, uri, commits[0]);
+    await copies.recycle(await copies.lease(copy, second));
+    const unpack = `cat objects/pack/*.pack > all && rm -f objects/pack/* && git unpack-objects -q < all && rm all`;
+    const mirrors = join(copies.cacheRoot, 'mirrors');
+    for (const mirror of (await readdir(mirrors)).filter((name) => name.endsWith('.git'))) {
+      const cwd = join(mirrors, mirror);
+      if (
+        (await git(['--git-dir', cwd, 'rev-parse', '--verify', '-q', commits[1] ?? '']).catch(() => '')) !==
+        ''
+      )
+        await run('sh', ['-c', unpack], { cwd });
+    }
+    await waitsWith(copy, uri, commits[0]);
+    await expect(withoutItsCheckouts(() => copies.lease(copy, second))).rejects.toThrow();
+    await waitsWith(copy, uri, commits[0]);
+    const lease = await copies.lease(copy, second);
+    expect(
+      await copies.says(lease, 'git fsck --strict 2>&1; git status --porcelain; ls .git/objects/pack'),
+    ).toBe('');
+    await copies.recycle(lease);
+  });
+
+  it('whose checkout can not follow what it was given is given a whole one', async () => {
+    const { uri, commits } = await history('echo x > x', 'can not follow');
+    const [first, second] = commits.map((commit) => ({ src: { uri, commit } }));
+    await waitsWith(copy, uri, commits[0]);
+    for (const wanted of [second, first]) await copies.recycle(await copies.lease(copy, wanted));
+    const known = await copies.lease(copy, second);
+    await rm(join(copies.cacheRoot, 'mirrors'), { recursive: true });
+    expect(await copies.recycle(known)).not.toContain('a new checkout put in place');
+    const before = copies.unpacked;
+    const lease = await copies.lease(copy, second);
+    expect(copies.unpacked - before).toBe(1);
+    expect(await copies.says(lease, 'git fsck --strict 2>&1; git status --porcelain; cat x')).toBe('x\n');
+    await copies.recycle(lease);
+  });
+
+  async function waitsWith(each: ResourceView, uri: string, commit: string | undefined): Promise<void> {
+    await copies.recycle(await copies.lease(each, { src: { uri, commit } }));
+  }
+
+  /** Does something while what the broker has checked out is away, and no git could be run in it, nor tar. */
+  async function withoutItsCheckouts<T>(work: () => Promise<T>): Promise<T> {
+    const staging = join(copies.cacheRoot, 'staging');
+    const names = (await readdir(staging)).filter((name) => name.startsWith('checkout-'));
+    const places = names.map((name) => [join(staging, name, 'tree'), join(staging, name, 'away')] as const);
+    for (const [tree, away] of places) await rename(tree, away);
+    try {
+      return await work();
+    } finally {
+      for (const [tree, away] of places) {
+        await rm(tree, { recursive: true, force: true });
+        await rename(away, tree);
+      }
+    }
+  }
 
   /** A copy that had the first commit has the second one next. It must be what two kinds of fresh ones are. */
   async function expectAlike(uri: string, [first, second]: string[], trees: number): Promise<void> {

@@ -132,6 +132,20 @@ describe('a repository with submodules', () => {
     await copies.recycle(recycled);
   });
 
+  it('recycled to and fro is what it was the first time', async () => {
+    const seen: Record<string, string[][]> = { 0: [], 1: [] };
+    for (const index of [0, 1, 0, 1, 0, 1]) {
+      const before = copies.unpacked;
+      const lease = await copies.lease(copy, app({ commit: apps[index] }));
+      seen[index]?.push(await copies.print(lease));
+      if (seen[0]?.length !== 1) expect(copies.unpacked).toBe(before);
+      await copies.run(lease, 'echo left > left; rm -rf libs');
+      await copies.recycle(lease);
+    }
+    for (const [first, ...rest] of Object.values(seen))
+      for (const print of rest) expect(print).toEqual(first);
+  });
+
   it('has them with merges on top, and without a cache', async () => {
     const merges = [{ uri: server.uri('app', 'git'), ref: 'change' }];
     const src = app({ commit: apps[0], merges });

@@ -33,19 +33,22 @@ export class Copies {
     private readonly host: Driver,
     private readonly spec: Record<string, unknown>,
     private readonly directory: string,
+    /** The broker's own disk: its mirrors and checkouts. */
+    readonly cacheRoot: string,
   ) {}
 
   static async start(type: HostType, server: GitServer): Promise<Copies> {
     const directory = await mkdtemp(join(tmpdir(), 'berth-copies-'));
     const credentials = { get: async () => ({ kind: 'ssh-key' as const, secret: server.sshd.privateKey }) };
     const { host, spec } = await hostOf(type, server, join(directory, 'root'));
+    const cacheRoot = join(directory, 'cache');
     const driver = new WorkingCopyDriver({
       credentials,
       hostDriver: () => observed,
-      cacheRoot: join(directory, 'cache'),
+      cacheRoot,
       allowLocalRepositories: false,
     });
-    const copies = new Copies(type, driver, host, spec, directory);
+    const copies = new Copies(type, driver, host, spec, directory, cacheRoot);
     const observed: Driver = counting(host, () => {
       copies.unpacked += 1;
     });

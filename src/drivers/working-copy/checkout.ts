@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { DriverError } from '../driver.js';
 import { type GitDirectory, gitDirectory, isApart } from './git-directory.js';
 import { settledIndex } from './git-index.js';
+import { type Change, KeptChanges } from './kept-changes.js';
 import type { MirrorName } from './mirrors.js';
 import { type PackedTree, packedTree, packing, withoutEnd } from './packed-tree.js';
 import type { Place, Revision } from './revision.js';
@@ -15,6 +16,9 @@ import { trustedGit } from './trusted-git.js';
  * status` on the host trust the index that came along, and no lease can write a file that bears it by accident.
  */
 export const FILE_TIME = new Date('2000-01-01T00:00:00Z');
+
+/** Time of the index: later, or git would take every file for one that may have changed since. */
+const INDEX_TIME = new Date(FILE_TIME.getTime() + 1_000);
 
 /** The host keeps neither inodes nor change times of the broker's: git shall compare size and whole seconds only. */
 const CONFIG = ['core.bare=false', 'core.checkStat=minimal', 'core.trustctime=false', 'index.version=2'];
@@ -30,20 +34,14 @@ const MOST_BYTES = 16 * 1024 * 1024;
 /** What a checkout was at one time. Two of one checkout are alike where their keys are. */
 export interface Version {
   key: string;
+  /** The same for two that are alike byte for byte: not where git keeps the same objects in other files. */
+  content: string;
   /** What is not as in the one before. */
   changed: Changed;
 }
 
 /** Paths below the lease's directory, a character a byte, and whether they are there now. Those that are lie in real directories. */
 type Changed = ReadonlyMap<string, boolean>;
-
-/** What makes one version of another on a host that has it. */
-export interface Change {
-  /** Paths to remove, below the lease's directory. */
-  removed: string[];
-  /** Tar of what is new or other, without the blocks that end it. */
-  tar: Buffer;
-}
 
 /**
  * One repository checked out on the broker's disk, where no lease writes, and moved from revision to revision: what
@@ -62,6 +60,9 @@ export class Checkout {
   /** Null where it is of an empty repository; undefined where it has to be made anew. */
   private commit: string | null | undefined;
   private packed = false;
+  private readonly kept: KeptChanges;
+  /** What it is to be next, where a lease got that without it. */
+  private behind: Revision | undefined;
 
   /** @param root a directory of its own */
   constructor(
@@ -71,6 +72,7 @@ export class Checkout {
   ) {
     this.top = join(root, 'tree');
     this.tar = join(root, 'tree.tar');
+    this.kept = new KeptChanges(join(root, 'changes'));
   }
 
   /** Key of what `moveTo` would make of it. */
@@ -80,13 +82,19 @@ export class Checkout {
       .digest('hex');
   }
 
-  get current(): Version | undefined {
+  private get current(): Version | undefined {
     return this.commit === undefined ? undefined : this.versions.at(-1);
+  }
+
+  /** The version that leases were last given; undefined where it has to be made anew. */
+  async latest(signal: AbortSignal): Promise<Version | undefined> {
+    return this.behind ? this.moveTo(this.behind, signal) : this.current;
   }
 
   /** Checks the revision out, which is of its place and mirror. What is broken off leaves it to be made anew. */
   async moveTo(revision: Revision, signal: AbortSignal): Promise<Version> {
     const key = this.keyOf(revision);
+    this.behind = undefined;
     if (this.current?.key === key) return this.current;
     const from = this.commit;
     const { commit } = revision;
@@ -104,13 +112,32 @@ export class Checkout {
       changed.set(`${bytesOf(this.place.git)}/index`, true);
     }
     this.commit = commit;
-    const version = { key, changed };
+    const version = { key, content: this.contentOf(key), changed };
     this.versions = [...this.versions, version].slice(-REMEMBERED);
     return version;
   }
 
-  /** What makes the current version of `from`; undefined where that is not known, or as much as all of it. */
-  async changeSince(from: Version): Promise<Change | undefined> {
+  /**
+   * What makes the revision of `from`; undefined where that is not known, or as much as all of it. What was made before
+   * is taken from there, and nothing is checked out for it: the checkout follows when its latest version is asked for.
+   */
+  async change(from: Version, revision: Revision, signal: AbortSignal): Promise<Change | undefined> {
+    // With the lease goes where its merges were made, so that the checkout could not follow.
+    const isLasting = revision.merged.length === 0;
+    const key = this.keyOf(revision);
+    const known = isLasting ? await this.kept.get(from.content, key) : undefined;
+    if (known) {
+      this.behind = revision;
+      return known;
+    }
+    await this.moveTo(revision, signal);
+    const change = await this.changeSince(from);
+    if (change && isLasting) await this.kept.add(from.content, key, change);
+    return change;
+  }
+
+  /** What makes the current version of `from`. */
+  private async changeSince(from: Version): Promise<Change | undefined> {
     const index = this.versions.indexOf(from);
     if (index < 0) return undefined;
     const changed = new Map(this.versions.slice(index + 1).flatMap((version) => [...version.changed]));
@@ -133,6 +160,7 @@ export class Checkout {
   }
 
   async remove(): Promise<void> {
+    this.behind = undefined;
     this.commit = undefined;
     await rm(this.root, { recursive: true, force: true });
   }
@@ -160,7 +188,11 @@ export class Checkout {
     const made = { recursive: true, mode: 0o755 };
     for (const directory of directories) await mkdir(join(this.top, directory), made);
     const changed = [...files.keys()].filter((path) => files.get(path) !== this.laid.get(path));
-    for (const path of changed) await writeFile(join(this.top, path), files.get(path) ?? '', { mode: 0o644 });
+    for (const path of changed) {
+      const file = join(this.top, path);
+      await writeFile(file, files.get(path) ?? '', { mode: 0o644 });
+      await lutimes(file, FILE_TIME, FILE_TIME);
+    }
     this.laid = files;
     return changed;
   }
@@ -196,6 +228,13 @@ export class Checkout {
     if (!settled)
       throw new DriverError('failed', 'git on the broker has written an index that is not known.');
     await writeFile(this.index, settled);
+    await lutimes(this.index, INDEX_TIME, INDEX_TIME);
+  }
+
+  private contentOf(key: string): string {
+    return createHash('sha256')
+      .update(JSON.stringify([key, [...this.objects].sort()]))
+      .digest('hex');
   }
 
   /** git that has this checkout for its own, and the revision's objects. */

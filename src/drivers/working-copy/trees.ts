@@ -7,7 +7,8 @@ import { pack } from 'tar-stream';
 import type { RepositorySpec } from '../../domain/lease.js';
 import { quote } from '../posix/quote.js';
 import { revisionsOf, type Supply } from './bring-revisions.js';
-import { type Change, Checkout, type Version } from './checkout.js';
+import { Checkout, type Version } from './checkout.js';
+import type { Change } from './kept-changes.js';
 import type { Mirrors } from './mirrors.js';
 import { onOwnDisk } from './own-disk.js';
 import { joined, type PackedTree, withoutEnd } from './packed-tree.js';
@@ -114,7 +115,7 @@ export class Trees {
    * one that another of its scope had; as it is by now, where it has moved on.
    * @returns whether there was one
    */
-  async prepare({ copy, scope, host }: TreeRequest): Promise<boolean> {
+  async prepare({ copy, scope, host }: TreeRequest, signal: AbortSignal): Promise<boolean> {
     this.prepared.delete(copy);
     const last = this.last.get(copy);
     const parts = last?.scope === scope ? last.parts : this.recent.get(scope);
@@ -124,7 +125,7 @@ export class Trees {
       const prepared: Prepared = { token: randomUUID(), parts: [] };
       for (const checkout of parts) {
         await this.mirrors.alone(checkout.mirror, async () => {
-          const version = checkout.current;
+          const version = await checkout.latest(signal);
           if (!version) return;
           trees.push(await checkout.whole());
           prepared.parts.push({ checkout, version });
@@ -156,8 +157,7 @@ export class Trees {
       const had = waiting?.parts.find((part) => part.checkout === checkout)?.version;
       if (!had) return { revision, checkout, key, change: undefined };
       if (had.key === key) return { revision, checkout, key, change: null };
-      await checkout.moveTo(revision, supply.source.signal);
-      return { revision, checkout, key, change: await checkout.changeSince(had) };
+      return { revision, checkout, key, change: await checkout.change(had, revision, supply.source.signal) };
     });
   }
 

@@ -201,7 +201,7 @@ export class WorkingCopyDriver implements Driver {
     if (resource.blueprint.spec.cache === false) return false;
     await this.sweep();
     try {
-      return await this.trees.prepare(this.requestOf(resource, call));
+      return await this.trees.prepare(this.requestOf(resource, call), call.signal);
     } catch (fault) {
       if (!(fault instanceof DriverError) || call.signal.aborted || LOST.includes(fault.code)) throw fault;
       return false;
