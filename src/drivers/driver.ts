@@ -57,6 +57,13 @@ export interface Driver {
    */
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit>;
 
+  /**
+   * Says that the next process is likely to be one `byBroker` with stdin, so that what it takes to start one can be done
+   * ahead. Nothing but the broker's has run on the resource since it was built or cleaned. Returns at once, and what
+   * can't be done is left. Absent where a start costs little.
+   */
+  standBy?(lease: LeaseView): void;
+
   /** The lease's files. Paths are relative to its directory and never reach outside it. */
   files(lease: LeaseView): Files;
 
@@ -186,6 +193,8 @@ export interface ProcessSpec {
   env: Record<string, string>;
   stdin: Buffer | null;
   timeoutSeconds: number;
+  /** Of the broker itself, before the lease's first: nothing that the lease wants has run yet. */
+  byBroker?: true;
 }
 
 export type OnOutput = (stream: OutputStream, chunk: Buffer) => void | Promise<void>;

@@ -6,6 +6,7 @@ import type { Engine } from './engine.js';
 import type { Answer, ExecSpec, Execution } from './execution.js';
 import { frames } from './frames.js';
 import { startInLane } from './lane.js';
+import { Standby } from './standby.js';
 
 /** Time for the engine to say whether a container runs, in milliseconds. */
 const LOOK_MS = 10_000;
@@ -23,6 +24,8 @@ export class Container {
     readonly name: string,
     /** Whether its idle process keeps a lane, see `idle.ts`. */
     private readonly hasLane = false,
+    /** What may become the first process with stdin. */
+    private readonly standby?: Promise<Standby | undefined>,
   ) {}
 
   /** One request about this container, as `Engine.ask`. */
@@ -73,9 +76,21 @@ export class Container {
     );
   }
 
-  /** Starts a process as the container's user: through the lane where that can take it, else by the engine. */
+  /**
+   * Starts a process as the container's user: through the lane or of a standby where these can take it, else by the
+   * engine.
+   */
   async start(spec: ExecSpec, call: Call): Promise<Execution> {
+    if (spec.hasStdin) {
+      const standby = await this.engine.ask(call, async () => this.standby);
+      return standby?.become(spec) ?? this.startByEngine(spec, call);
+    }
     return (this.hasLane && (await startInLane(this, spec, call))) || this.startByEngine(spec, call);
+  }
+
+  /** Starts a standby. */
+  async standBy(call: Call): Promise<Standby> {
+    return new Standby(await this.startByEngine(Standby.spec, call));
   }
 
   /** A connection to the streams of the container's own process. */

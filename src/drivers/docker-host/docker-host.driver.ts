@@ -37,6 +37,8 @@ import { MachineFacts } from './machine-facts.js';
 import type { Hosts } from './names.js';
 import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
 import { isRuled } from './runtime.js';
+import type { Standby } from './standby.js';
+import { Standbys } from './standbys.js';
 import { verifyContainer } from './verify.js';
 
 /** What the engine puts into the environment of every container. */
@@ -54,6 +56,7 @@ export class DockerHostDriver implements Driver {
   private readonly ssh: SshPool;
   private readonly engines: Engines;
   private readonly machines = new MachineFacts();
+  private readonly standbys = new Standbys();
   private readonly resolver: () => Resolver;
 
   /**
@@ -106,11 +109,15 @@ export class DockerHostDriver implements Driver {
     const { environment } = lease.resource.handle;
     const names = Array.isArray(environment) ? environment.map(String) : [];
     const place = {
-      container: this.containerOf(lease.resource),
+      container: this.containerOf(lease.resource, this.standbyFor(lease, process)),
       leaseId: lease.id,
       forget: [...ENGINE_ENVIRONMENT, ...names],
     };
     return place.container.running(() => runCommand(place, process, onOutput, call));
+  }
+
+  standBy({ resource }: LeaseView): void {
+    this.standbys.start(resource.id, this.containerOf(resource));
   }
 
   files(lease: LeaseView): Files {
@@ -124,6 +131,7 @@ export class DockerHostDriver implements Driver {
     if (kept.length > 0) {
       throw notClean(`what leases write to ${kept.join(', ')} can't be told from what was there`);
     }
+    await this.standbys.close(resource.id);
     const container = this.containerOf(resource);
     const gate = this.gateOf(resource);
     // First: a container that starts takes the network that its gate then has.
@@ -148,6 +156,7 @@ export class DockerHostDriver implements Driver {
   }
 
   async cut(lease: LeaseView, call: Call): Promise<void> {
+    await this.standbys.close(lease.resource.id);
     const container = this.containerOf(lease.resource);
     const info = await container
       .ask(call, (it, abortSignal) => it.inspect({ abortSignal }))
@@ -156,6 +165,7 @@ export class DockerHostDriver implements Driver {
   }
 
   async destroy(resource: ResourceView, call: Call): Promise<void> {
+    await this.standbys.close(resource.id);
     const { engine, name } = this.containerOf(resource);
     const gate = this.gateOf(resource)?.container.name ?? gateName(resource.id);
     await removeContainers(engine, resource, [name, gate], call);
@@ -189,6 +199,7 @@ export class DockerHostDriver implements Driver {
   }
 
   close(): void {
+    this.standbys.closeAll();
     this.ssh.close();
   }
 
@@ -208,9 +219,23 @@ export class DockerHostDriver implements Driver {
     return { container, egress, hosts: handle.hosts as Hosts };
   }
 
-  private containerOf({ blueprint, id, handle }: ResourceView): Container {
+  private containerOf(
+    { blueprint, id, handle }: ResourceView,
+    standby?: Promise<Standby | undefined>,
+  ): Container {
     const name = typeof handle.container === 'string' ? handle.container : containerName(id);
-    return new Container(this.engines.of(dockerHostSpec(blueprint.spec)), name, handle.lane === true);
+    return new Container(
+      this.engines.of(dockerHostSpec(blueprint.spec)),
+      name,
+      handle.lane === true,
+      standby,
+    );
+  }
+
+  /** The one that waits, for what the broker does before the lease's first process; after that it is closed, and used by none. */
+  private standbyFor({ resource }: LeaseView, { byBroker }: ProcessSpec): ReturnType<Standbys['of']> {
+    if (byBroker) return this.standbys.of(resource.id);
+    void this.standbys.close(resource.id);
   }
 }
 

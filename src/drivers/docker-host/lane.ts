@@ -54,7 +54,7 @@ export async function startInLane(
   call: Call,
 ): Promise<Execution | undefined> {
   const id = randomBytes(16).toString('hex');
-  const line = lineOf(id, spec);
+  const line = spec.hasStdin ? undefined : lineOf(`${id} run set -- "$setsid"`, spec);
   if (line === undefined) return undefined;
   const stream = await container.attach(call);
   const run = new LaneRun(id, frames(stream));
@@ -86,18 +86,21 @@ export async function startInLane(
   };
 }
 
-/** The line for the lane; undefined for what can't be said in one. */
-function lineOf(id: string, { argv, env = {}, hasStdin }: ExecSpec): string | undefined {
+/**
+ * One line of shell: `start`, then a process's words and what exports its environment. It needs `newline` to be one.
+ * Undefined for what can't be said in a line.
+ */
+export function lineOf(start: string, { argv, env = {} }: ExecSpec): string | undefined {
   const names = Object.keys(env);
-  if (hasStdin || names.some((name) => SHELLS_OWN.test(name))) return undefined;
+  if (names.some((name) => SHELLS_OWN.test(name))) return undefined;
   const code = [
-    `set -- "$setsid" ${argv.map(word).join(' ')}`,
+    `${start} ${argv.map(word).join(' ')}`,
     // In one command: what is set by it is not yet so for its own words.
     ...(names.length > 0
       ? [`export ${names.map((name) => `${name}=${word(env[name] ?? '')}`).join(' ')}`]
       : []),
   ];
-  const line = `${id} run ${code.join('; ')}\n`;
+  const line = `${code.join('; ')}\n`;
   return Buffer.byteLength(line) > MOST_BYTES ? undefined : line;
 }
 

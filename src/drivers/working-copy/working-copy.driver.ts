@@ -201,7 +201,10 @@ export class WorkingCopyDriver implements Driver {
     if (resource.blueprint.spec.cache === false) return false;
     await this.sweep();
     try {
-      return await this.trees.prepare(this.requestOf(resource, call), call.signal);
+      const isPrepared = await this.trees.prepare(this.requestOf(resource, call), call.signal);
+      const { host, hostLease } = this.hostOf(resource);
+      if (isPrepared) host.standBy?.(hostLease);
+      return isPrepared;
     } catch (fault) {
       if (!(fault instanceof DriverError) || call.signal.aborted || LOST.includes(fault.code)) throw fault;
       return false;
@@ -217,8 +220,8 @@ export class WorkingCopyDriver implements Driver {
       host: {
         run: async (script, stdin) => {
           const words = { argv: ['sh', '-c', script], cwd: null, env: {}, stdin };
-          const process = { id: `tree_${resource.id}`, timeoutSeconds: TAKE_SECONDS, ...words };
-          const exit = await host.execute(hostLease, process, () => undefined, call);
+          const own = { id: `tree_${resource.id}`, byBroker: true, timeoutSeconds: TAKE_SECONDS } as const;
+          const exit = await host.execute(hostLease, { ...own, ...words }, () => undefined, call);
           return exit.kind === 'exited' ? exit.exitCode : 1;
         },
         unpack: (tar) => host.files(hostLease).unpack(tar, call),
