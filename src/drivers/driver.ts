@@ -59,10 +59,10 @@ export interface Driver {
 
   /**
    * Says that the next process is likely to be one `byBroker` with stdin, so that what it takes to start one can be done
-   * ahead. Nothing but the broker's has run on the resource since it was built or cleaned. Returns at once, and what
-   * can't be done is left. Absent where a start costs little.
+   * ahead. Nothing but the broker's has run on the resource since it was built or cleaned. Resolves when it is done, or
+   * can't be, for it would be in the way of what comes next. Absent where a start costs little.
    */
-  standBy?(lease: LeaseView): void;
+  standBy?(lease: LeaseView): Promise<void>;
 
   /** The lease's files. Paths are relative to its directory and never reach outside it. */
   files(lease: LeaseView): Files;

@@ -40,7 +40,7 @@ async function startedWhile({ id }: ResourceView, work: () => Promise<unknown>):
   afterAll(() => containers.destroy());
 
   const standsBy = async (on = lease) => {
-    driver.standBy(on);
+    await driver.standBy(on);
     await until(
       () => waiting(on.resource),
       (count) => count === 1,
@@ -129,11 +129,11 @@ async function startedWhile({ id }: ResourceView, work: () => Promise<unknown>):
         (count) => count === 0,
       );
     // Also where it was just being started.
-    driver.standBy(lease);
+    void driver.standBy(lease);
     await driver.cut(lease, unhurried());
     await gone();
     const another = new Containers(engine ?? '').driver;
-    another.standBy(lease);
+    await another.standBy(lease);
     await until(
       () => waiting(lease.resource),
       (count) => count === 1,
@@ -143,7 +143,7 @@ async function startedWhile({ id }: ResourceView, work: () => Promise<unknown>):
   });
 
   it('does not outlive a cleaning, nor keep it from being shown', async () => {
-    driver.standBy(lease);
+    void driver.standBy(lease);
     await driver.clean(lease.resource, unhurried());
     expect(await waiting(lease.resource)).toBe(0);
     expect(await says('cat')).toEqual(['given\n', { kind: 'exited', exitCode: 0 }]);

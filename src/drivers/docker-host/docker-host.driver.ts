@@ -116,8 +116,8 @@ export class DockerHostDriver implements Driver {
     return place.container.running(() => runCommand(place, process, onOutput, call));
   }
 
-  standBy({ resource }: LeaseView): void {
-    this.standbys.start(resource.id, this.containerOf(resource));
+  async standBy({ resource }: LeaseView): Promise<void> {
+    await this.standbys.start(resource.id, this.containerOf(resource));
   }
 
   files(lease: LeaseView): Files {

@@ -8,14 +8,13 @@ const ASK_MS = 10_000;
 export class Standbys {
   private readonly started = new Map<string, Promise<Standby | undefined>>();
 
-  /** Starts one, which may take a while; where that fails there is none. */
-  start(resourceId: string, container: Container): void {
+  /** Starts one, and resolves when it is there; where that fails there is none. */
+  async start(resourceId: string, container: Container): Promise<void> {
     void this.close(resourceId);
     const call = { signal: AbortSignal.timeout(ASK_MS) };
-    this.started.set(
-      resourceId,
-      container.standBy(call).catch(() => undefined),
-    );
+    const starting = container.standBy(call).catch(() => undefined);
+    this.started.set(resourceId, starting);
+    await starting;
   }
 
   of(resourceId: string): Promise<Standby | undefined> | undefined {

@@ -203,7 +203,7 @@ export class WorkingCopyDriver implements Driver {
     try {
       const isPrepared = await this.trees.prepare(this.requestOf(resource, call), call.signal);
       const { host, hostLease } = this.hostOf(resource);
-      if (isPrepared) host.standBy?.(hostLease);
+      if (isPrepared) await host.standBy?.(hostLease);
       return isPrepared;
     } catch (fault) {
       if (!(fault instanceof DriverError) || call.signal.aborted || LOST.includes(fault.code)) throw fault;
