@@ -88,9 +88,10 @@ export class Container {
     return (this.hasLane && (await startInLane(this, spec, call))) || this.startByEngine(spec, call);
   }
 
-  /** Starts a standby. */
-  async standBy(call: Call): Promise<Standby> {
-    return new Standby(await this.startByEngine(Standby.spec, call));
+  /** Starts a standby; resolves once it is there. */
+  async standBy(call: Call): Promise<Standby | undefined> {
+    const execution = await this.startByEngine(Standby.spec, call);
+    return this.engine.ask(call, () => Standby.from(execution));
   }
 
   /** A connection to the streams of the container's own process. */

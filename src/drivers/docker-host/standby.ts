@@ -5,8 +5,12 @@ import { lineOf } from './lane.js';
 /** Time after which one that nobody needed ends, in milliseconds. */
 const UNUSED_MS = 10 * 60_000;
 
+/** What it says once it is there: the engine tells of a start before there is one. */
+const THERE = 'there\n';
+
 /** Becomes the process of which one line sets the words and the environment, and which reads what follows the line. */
-const WAIT = `unset line newline
+const WAIT = `printf '${THERE.trim()}\\n'
+unset line newline
 newline='
 '
 IFS= read -r line || exit
@@ -25,10 +29,18 @@ export class Standby {
   private readonly timer: NodeJS.Timeout;
   private isOver = false;
 
-  constructor(private readonly execution: Execution) {
+  /** @returns undefined where that is none: it says anything but that it is there. */
+  static async from(execution: Execution): Promise<Standby | undefined> {
+    const { value: frame, done } = await execution.output.next();
+    if (!done && frame.stream === 'stdout' && frame.chunk.toString() === THERE) return new Standby(execution);
+    execution.stream.destroy();
+    return undefined;
+  }
+
+  private constructor(private readonly execution: Execution) {
     this.timer = setTimeout(() => this.close(), UNUSED_MS).unref();
     this.first = execution.output.next();
-    // It says nothing of its own: what does, or has ended, is none any more.
+    // It says nothing more of its own: what does, or has ended, is none any more.
     const close = () => this.close();
     this.first.then(close, close);
   }
