@@ -131,7 +131,7 @@ export class Replica {
 }
 
 /** Of the repository, from the sources and from what is built of them. */
-export function root(): string {
+function root(): string {
   let directory = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(directory, 'package.json'))) directory = dirname(directory);
   return directory;
