@@ -79,13 +79,14 @@ export class Allocator {
 
   /**
    * Something became free or ready in the pool, of this blueprint alone if one is given: whoever waits for it may be
-   * served, and what is kept warm built.
+   * served, and what is kept warm built. Returns whether anybody is known to wait.
    */
-  poke(pool: Pool, blueprint: string | null = null): void {
+  poke(pool: Pool, blueprint: string | null = null): boolean {
     const line = this.lineOf(pool);
     line.freed = line.again && line.freed !== blueprint ? null : blueprint;
     line.again = true;
     void this.run(line);
+    return line.waits;
   }
 
   /** What may be used in the pool, or by whom, has changed: whoever waits may be served, or wait for something else. */
@@ -119,7 +120,8 @@ export class Allocator {
     if (line.running) return;
     line.running = true;
     try {
-      await setImmediate(); // what comes at the same time comes along
+      // What comes at the same time comes along: requests each by its own connection, what ends by one answer.
+      await (line.requests.length > 0 ? setImmediate() : undefined);
       while (line.requests.length > 0 || line.again || line.from !== null || line.reviewed !== null) {
         if (line.from !== null) {
           // Who came in would pass an equal that is still to be looked at.

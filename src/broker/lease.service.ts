@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ResourceType } from '../domain/blueprint.js';
 import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
@@ -128,8 +129,11 @@ export class LeaseService {
       if (lease.state === 'active') mustHold(lease, fence);
       return view(lease);
     }
+    if (over.state === 'destroyed' && over.resourceId) {
+      const handsOver = this.allocator.poke(over, over.blueprint);
+      if (handsOver) await setImmediate(); // the turn's look goes out before this answer is made
+    }
     this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
-    if (over.state === 'destroyed' && over.resourceId) this.allocator.poke(over, over.blueprint);
     return view(over);
   }
 

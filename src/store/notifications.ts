@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
 
 const CHANNEL = 'berth';
@@ -56,6 +57,7 @@ export class Notifications {
     if (this.sending || !this.client) return;
     this.sending = true;
     try {
+      await setImmediate(); // what comes at the same time comes along, and what is in hand goes first
       while (this.pending.size > 0 && this.client) {
         let payload = this.sender;
         for (const topic of this.pending) {

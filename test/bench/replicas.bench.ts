@@ -1,5 +1,6 @@
 import { Database, one } from '../../src/store/database.js';
 import { runBench, type Server } from './bench.js';
+import { ownCpuMs, reportCost } from './cost.js';
 import { JsonClient } from './json-client.js';
 import { alternate, type Load, load } from './measure.js';
 import { CONSUMERS, writePool } from './pool.js';
@@ -38,6 +39,8 @@ await runBench('replicas', async (server) => {
   const one = await start(server, 'one', 1);
   const two = await start(server, 'two', 2);
   const measured = await alternate(ROUNDS, { one: one.measure, two: two.measure });
+  await one.measureCost('1 broker process');
+  await two.measureCost('2 broker processes');
   await Promise.all([one.stop(), two.stop()]);
 
   report({
@@ -77,9 +80,15 @@ async function start(server: Server, name: string, processes: number) {
     const { id } = await client.post<{ id: string }>('/v1/leases', request, 201);
     await client.post(`/v1/leases/${id}/release`, {}, 200);
   };
+  const brokersCpuMs = async () => {
+    const used = await Promise.all(brokers.map((broker) => broker.usage()));
+    return used.reduce((sum, { cpuMs }) => sum + cpuMs, 0);
+  };
+  const meters = { PostgreSQL: () => server.cpuMs(), 'all brokers': brokersCpuMs, 'the load': ownCpuMs };
   return {
     databaseUrl,
     measure: (): Promise<Load> => load(CALLERS, ROUND_MS, cycle),
+    measureCost: (by: string) => reportCost('replicas', by, meters, () => load(CALLERS, 2 * ROUND_MS, cycle)),
     async stop() {
       for (const client of clients) client.close();
       await Promise.all(brokers.map((broker) => broker.stop()));
