@@ -83,8 +83,7 @@ export class Allocator {
    */
   poke(pool: Pool, blueprint: string | null = null): boolean {
     const line = this.lineOf(pool);
-    line.freed = line.again && line.freed !== blueprint ? null : blueprint;
-    line.again = true;
+    wantAgain(line, blueprint);
     void this.run(line);
     return line.waits;
   }
@@ -154,8 +153,9 @@ export class Allocator {
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const asked = requests.map(({ lease }) => lease);
-      const { decisions, written, due, next } = await this.decided(pool, asked, options);
+      const { decisions, written, due, next, warms } = await this.decided(pool, asked, options);
       told(decisions.length);
+      if (warms) wantAgain(line, null);
       line.waits = decisions.some(({ kind, leaseId }) => kind === 'wait' && leaseId !== null);
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const leases = new Map(written.map((lease) => [lease.id, lease]));
@@ -201,6 +201,11 @@ export class Allocator {
       return this.decided(pool, leases, options, tries + 1);
     }
   }
+}
+
+function wantAgain(line: Line, blueprint: string | null): void {
+  line.freed = line.again && line.freed !== blueprint ? null : blueprint;
+  line.again = true;
 }
 
 function refused({ condition, message }: Extract<Decision, { kind: 'reject' }>): BrokerError {

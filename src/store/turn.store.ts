@@ -26,7 +26,7 @@ export class TurnStore {
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
     { from, scope, asks = false, freed = null }: TurnOptions,
-  ): Promise<Applied & { next: number | null }> {
+  ): Promise<Taken> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.transaction(async (transaction) => {
       // Sent together, done one after the other: the look begins when the lock is there.
@@ -42,10 +42,13 @@ export class TurnStore {
         return {
           ...applied,
           next: turn.inOrder.size < TURN_SIZE ? null : piece.from + leftOf(turn, plan.decisions),
+          warms: false,
         };
       }
       let plan = planOf(turn, piece, decide);
+      let warms = keepsWarm(turn);
       if (!isEnough(turn, plan, scope)) {
+        warms = false;
         // Who waits for room comes before who just came in.
         if (turn.passed) {
           piece = { ...piece, scope: 'freed' };
@@ -79,12 +82,21 @@ export class TurnStore {
       return {
         ...applied,
         next: scope === 'incoming' && !piece.whole ? null : nextAfter(turn, plan.decisions, piece),
+        warms,
       };
     });
   }
 }
 
-const NOTHING = { decisions: [], written: [], due: false, next: null };
+/** What a turn did. */
+export interface Taken extends Applied {
+  /** After how many of those that wait the next turn begins; null where none need follow. */
+  next: number | null;
+  /** Whether something is kept warm for which this turn did not look. */
+  warms: boolean;
+}
+
+const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false };
 
 export interface TurnOptions {
   scope: Scope;
@@ -126,15 +138,21 @@ function planOf(turn: Look, { whole }: Piece, decide: (turn: Turn) => Plan): Pla
 /**
  * Whether everyone got something that was free, so that room makes no difference. Where to build and what to reclaim is
  * read only for the others, because it takes a look at every place of the pool; and not for those who waited before
- * where nothing has changed since, because then there is none.
+ * where nothing has changed since, because then there is none. Who just came in does not wait until what is kept warm
+ * was seen to: that is done next.
  */
-function isEnough({ incoming, demand, snapshot }: Turn, { decisions }: Plan, scope: Scope): boolean {
-  if (snapshot.blueprints.some(({ warm }) => warm > 0)) return false;
+function isEnough(turn: Turn, { decisions }: Plan, scope: Scope): boolean {
+  const { incoming, demand } = turn;
+  if (scope !== 'incoming' && keepsWarm(turn)) return false;
   const asking = new Set((scope === 'incoming' ? incoming : demand).map(({ id }) => id));
   return decisions.every(
     ({ kind, leaseId }) =>
       kind === 'grant' || kind === 'reject' || (leaseId !== null && !asking.has(leaseId)),
   );
+}
+
+function keepsWarm({ snapshot }: Turn): boolean {
+  return snapshot.blueprints.some(({ warm }) => warm > 0);
 }
 
 /**

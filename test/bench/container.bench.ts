@@ -10,7 +10,7 @@ import { alternate, percentile } from './measure.js';
 import { report } from './report.js';
 
 const WARM = 3;
-const LEASES = 17;
+const LEASES = 41;
 /** Leases that the broker has served before. */
 const EXERCISE = 300;
 const ROUNDS = 3;

@@ -30,7 +30,7 @@ export interface Containers {
   run(lease: string, argv: string[]): Promise<Shown>;
   /** Ends the lease; its container goes in its time. */
   release(lease: Shown): Promise<void>;
-  /** Resolves once so many resources are free. */
+  /** Resolves once the pool is full, and nothing is being made or removed. */
   warm(count: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -59,9 +59,6 @@ export async function startContainers(server: Server, warm: number): Promise<Con
   afterBench(() => removeAll(docker, who.broker));
   const { items } = await berth.get<{ items: Shown[] }>('/v1/authorizations');
   for (const { id } of items) await berth.post(`/v1/authorizations/${id}/approve`, {}, 200);
-  const settled = async (done: (items: Shown[]) => boolean) => {
-    while (!done((await berth.get<{ items: Shown[] }>('/v1/resources?limit=200')).items)) await turn();
-  };
   const lease = (blueprint: string) =>
     berth.post<Shown>(
       '/v1/leases?wait=30s',
@@ -82,11 +79,14 @@ export async function startContainers(server: Server, warm: number): Promise<Con
     },
     run: (lease, argv) => berth.post(`/v1/leases/${lease}/commands?wait=30s`, { argv }, 201),
     release,
-    warm: (count) =>
-      settled(
-        (all) =>
-          all.filter(({ state, blueprint }) => state === 'active' && blueprint === 'box').length >= count,
-      ),
+    async warm(count) {
+      const full = (live: Shown[]) => live.length === count && live.every(({ state }) => state === 'active');
+      const live = async () => {
+        const { items } = await berth.get<{ items: Shown[] }>('/v1/resources?blueprint=box&limit=20');
+        return items.filter(({ state }) => state !== 'destroyed');
+      };
+      while (!full(await live())) await turn();
+    },
     async close() {
       berth.close();
       await broker.stop();

@@ -27,11 +27,11 @@ const sql = (text: string, values: unknown[] = []) => db.rows({ text }, values);
 const POOL = { tier: 'low', type: 'host' } as const;
 
 /** A blueprint of hosts that are used again in their tier. */
-const blueprint = (name: string, { resources = 10, leasesPerResource = 1 } = {}) =>
+const blueprint = (name: string, { resources = 10, leasesPerResource = 1, warm = 0 } = {}) =>
   sql(
     `INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
-     VALUES ($1, 'docker-host', 'low', $2, $3, 'tier', 0, '{}')`,
-    [name, resources, leasesPerResource],
+     VALUES ($1, 'docker-host', 'low', $2, $3, 'tier', $4, '{}')`,
+    [name, resources, leasesPerResource, warm],
   );
 
 /** A consumer that may use the blueprints. */
@@ -90,13 +90,13 @@ async function turn(
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
   };
-  const { decisions, next } = await turns.take(POOL, incoming, decide, () => false, {
+  const { decisions, next, warms } = await turns.take(POOL, incoming, decide, () => false, {
     from,
     scope,
     asks: freed !== undefined,
     freed,
   });
-  return { looked, decisions, next, served: granted(decisions) };
+  return { looked, decisions, next, warms, served: granted(decisions) };
 }
 
 function granted(decisions: Decision[]): string[] {
@@ -116,6 +116,27 @@ it('A queue longer than a turn is served turn after turn, and left alone when no
     from = next;
   } while (from !== null);
   expect(served).toEqual([TURN_SIZE, TURN_SIZE, 100]);
+});
+
+describe('a turn of a pool that is kept warm', () => {
+  const kinds = (decisions: Decision[]) => decisions.map(({ kind }) => kind);
+
+  it('gives what is free to who came in, and leaves what is to be built to the next', async () => {
+    await blueprint('box', { warm: 1 });
+    await consumer('step', 'box');
+    await resources('box', 1);
+    const first = await turn('incoming', { incoming: [asks('step')] });
+    expect([kinds(first.decisions), first.warms]).toEqual([['grant'], true]);
+    const second = await turn('freed');
+    expect([kinds(second.decisions), second.warms]).toEqual([['build'], false]);
+  });
+
+  it('looks for room at once where not everyone got something', async () => {
+    await blueprint('box', { warm: 1 });
+    await consumer('step', 'box');
+    const { decisions, warms } = await turn('incoming', { incoming: [asks('step')] });
+    expect([kinds(decisions), warms]).toEqual([['build', 'build'], false]);
+  });
 });
 
 describe('a turn after something became free', () => {
