@@ -202,7 +202,10 @@ export class CommandService {
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const driven = views.lease(lease);
+    const driven = views.lease(lease).then(({ driver, view }) => {
+      driver.expectCommand?.(view);
+      return { driver, view };
+    });
     driven.catch(() => undefined); // told by the record, if there is one
     const deafen = () => {
       for (const stop of stops) stop();

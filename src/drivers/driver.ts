@@ -64,6 +64,12 @@ export interface Driver {
    */
   standBy?(lease: LeaseView): Promise<void>;
 
+  /**
+   * Says that a command of the lease is being recorded, so that the way to it can be opened meanwhile. It may never come,
+   * and nothing may be started for it. Absent where opening the way costs little.
+   */
+  expectCommand?(lease: LeaseView): void;
+
   /** The lease's files. Paths are relative to its directory and never reach outside it. */
   files(lease: LeaseView): Files;
 

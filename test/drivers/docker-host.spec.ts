@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
 import type { LeaseView, ResourceView } from '../../src/drivers/driver.js';
@@ -93,6 +94,44 @@ const docker = client(engine ?? 'unix:///nowhere');
       expect(exit).toMatchObject({ kind: 'exited' });
       expect(stderr.toString()).toMatch(/No space left|File too large/);
       expect((await shell(driver, lease, 'rm big && echo on')).stdout.toString()).toBe('on\n');
+    });
+  });
+
+  describe('a command that was expected', () => {
+    afterEach(destroyAll);
+
+    /** How often the engine is attached to a container meanwhile. */
+    async function attachedWhile({ resource }: LeaseView, work: () => Promise<unknown>): Promise<number> {
+      const filters = { container: [`berth-${resource.id}`], event: ['attach'] };
+      const since = Date.now() / 1000;
+      await work();
+      const events = await docker.getEvents({ since, until: (Date.now() + 1) / 1000, filters });
+      return (await text(events)).split('\n').filter(Boolean).length;
+    }
+
+    it('takes the way that was opened for it, and the next one its own', async () => {
+      const lease = await leaseWith();
+      const attached = await attachedWhile(lease, async () => {
+        driver.expectCommand(lease);
+        expect((await shell(driver, lease, 'echo one')).stdout.toString()).toBe('one\n');
+        expect((await shell(driver, lease, 'echo two')).stdout.toString()).toBe('two\n');
+      });
+      expect(attached).toBe(2);
+    });
+
+    it('finds a way of its own where that one was closed', async () => {
+      const lease = await leaseWith();
+      driver.expectCommand(lease);
+      await docker.getContainer(`berth-${lease.resource.id}`).restart({ t: 0 });
+      expect((await shell(driver, lease, 'echo one')).stdout.toString()).toBe('one\n');
+    });
+
+    it('never begins where it was cancelled before', async () => {
+      const lease = await leaseWith();
+      driver.expectCommand(lease);
+      const { exit } = await run(driver, lease, ['touch', 'x'], {}, { signal: AbortSignal.abort() });
+      expect(exit.kind).toBe('cancelled');
+      expect((await shell(driver, lease, 'ls')).stdout.toString()).toBe('');
     });
   });
 

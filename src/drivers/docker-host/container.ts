@@ -17,15 +17,22 @@ const SETTLED: readonly DriverFaultCode[] = ['resource-lost', 'unreachable', 'ti
 /** Time for the engine to start a process, in milliseconds; it takes some 70. */
 const START_MS = 30_000;
 
+/** What was opened or started ahead for a process. */
+export interface Ahead {
+  /** What may become the first process with stdin. */
+  standby?: Promise<Standby | undefined>;
+  /** Gives a connection to the container's own streams, once. */
+  takeAttached?: () => Promise<Duplex | undefined>;
+}
+
 /** One container of an engine. */
 export class Container {
   constructor(
     readonly engine: Engine,
     readonly name: string,
     /** Whether its idle process keeps a lane, see `idle.ts`. */
-    private readonly hasLane = false,
-    /** What may become the first process with stdin. */
-    private readonly standby?: Promise<Standby | undefined>,
+    readonly hasLane = false,
+    private readonly ahead: Ahead = {},
   ) {}
 
   /** One request about this container, as `Engine.ask`. */
@@ -82,7 +89,7 @@ export class Container {
    */
   async start(spec: ExecSpec, call: Call): Promise<Execution> {
     if (spec.hasStdin) {
-      const standby = await this.engine.ask(call, async () => this.standby);
+      const standby = await this.engine.ask(call, async () => this.ahead.standby);
       return standby?.become(spec) ?? this.startByEngine(spec, call);
     }
     return (this.hasLane && (await startInLane(this, spec, call))) || this.startByEngine(spec, call);
@@ -96,6 +103,8 @@ export class Container {
 
   /** A connection to the streams of the container's own process. */
   async attach(call: Call): Promise<Duplex> {
+    const attached = await this.engine.ask(call, async () => this.ahead.takeAttached?.());
+    if (attached) return attached;
     const stream = await this.ask(call, (it) =>
       it.attach({ hijack: true, stream: true, stdin: true, stdout: true, stderr: true }),
     );

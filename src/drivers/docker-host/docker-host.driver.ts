@@ -20,8 +20,9 @@ import {
   type Watch,
 } from '../driver.js';
 import { SshPool } from '../ssh/ssh-pool.js';
+import { AttachedAhead } from './attached-ahead.js';
 import { runCommand } from './command.js';
-import { Container } from './container.js';
+import { type Ahead, Container } from './container.js';
 import { ARTIFACTS, containerName, LABEL, WORK, writableDirectories } from './container-options.js';
 import { ifCode } from './docker-errors.js';
 import { DockerHostSpec, dockerHostSpec } from './docker-host.spec-schema.js';
@@ -37,7 +38,6 @@ import { MachineFacts } from './machine-facts.js';
 import type { Hosts } from './names.js';
 import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
 import { isRuled } from './runtime.js';
-import type { Standby } from './standby.js';
 import { Standbys } from './standbys.js';
 import { verifyContainer } from './verify.js';
 
@@ -57,6 +57,7 @@ export class DockerHostDriver implements Driver {
   private readonly engines: Engines;
   private readonly machines = new MachineFacts();
   private readonly standbys = new Standbys();
+  private readonly attached = new AttachedAhead();
   private readonly resolver: () => Resolver;
 
   /**
@@ -109,7 +110,7 @@ export class DockerHostDriver implements Driver {
     const { environment } = lease.resource.handle;
     const names = Array.isArray(environment) ? environment.map(String) : [];
     const place = {
-      container: this.containerOf(lease.resource, this.standbyFor(lease, process)),
+      container: this.containerOf(lease.resource, this.aheadOf(lease, process)),
       leaseId: lease.id,
       forget: [...ENGINE_ENVIRONMENT, ...names],
     };
@@ -118,6 +119,11 @@ export class DockerHostDriver implements Driver {
 
   async standBy({ resource }: LeaseView): Promise<void> {
     await this.standbys.start(resource.id, this.containerOf(resource));
+  }
+
+  expectCommand({ id, resource }: LeaseView): void {
+    const container = this.containerOf(resource);
+    if (container.hasLane) this.attached.open(id, container);
   }
 
   files(lease: LeaseView): Files {
@@ -200,6 +206,7 @@ export class DockerHostDriver implements Driver {
 
   close(): void {
     this.standbys.closeAll();
+    this.attached.closeAll();
     this.ssh.close();
   }
 
@@ -219,23 +226,16 @@ export class DockerHostDriver implements Driver {
     return { container, egress, hosts: handle.hosts as Hosts };
   }
 
-  private containerOf(
-    { blueprint, id, handle }: ResourceView,
-    standby?: Promise<Standby | undefined>,
-  ): Container {
+  private containerOf({ blueprint, id, handle }: ResourceView, ahead?: Ahead): Container {
     const name = typeof handle.container === 'string' ? handle.container : containerName(id);
-    return new Container(
-      this.engines.of(dockerHostSpec(blueprint.spec)),
-      name,
-      handle.lane === true,
-      standby,
-    );
+    return new Container(this.engines.of(dockerHostSpec(blueprint.spec)), name, handle.lane === true, ahead);
   }
 
-  /** The one that waits, for what the broker does before the lease's first process; after that it is closed, and used by none. */
-  private standbyFor({ resource }: LeaseView, { byBroker }: ProcessSpec): ReturnType<Standbys['of']> {
-    if (byBroker) return this.standbys.of(resource.id);
+  /** The standby is for what the broker does before the lease's first process; after that it is closed, and used by none. */
+  private aheadOf({ id, resource }: LeaseView, { byBroker }: ProcessSpec): Ahead {
+    if (byBroker) return { standby: this.standbys.of(resource.id) };
     void this.standbys.close(resource.id);
+    return { takeAttached: () => this.attached.take(id) };
   }
 }
 

@@ -110,6 +110,11 @@ export class WorkingCopyDriver implements Driver {
     return host.execute(hostLease, { ...process, cwd, env }, onOutput, call);
   }
 
+  expectCommand(lease: LeaseView): void {
+    const { host, hostLease } = this.hostOf(lease.resource);
+    host.expectCommand?.(hostLease);
+  }
+
   files(lease: LeaseView): Files {
     const { host, hostLease } = this.hostOf(lease.resource);
     return host.files(hostLease);
