@@ -10,7 +10,7 @@ import { LocalHostDriver } from '../../src/drivers/local-host/local-host.driver.
 import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
 import { WorkingCopyDriver } from '../../src/drivers/working-copy/working-copy.driver.js';
 import { leaseOn, shell, unhurried } from '../contract/driver-contract.js';
-import { type GitServer, startGitServer } from '../support/git-server.js';
+import { type GitServer, git, startGitServer } from '../support/git-server.js';
 
 const BROKER = 'broker-of-the-test';
 
@@ -139,6 +139,22 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
     await rm(server.uri('moving', 'file'), { recursive: true });
     const { lease } = await activated({ repositories: { src: { uri, commit: first } } });
     expect(await says(lease, 'cat a')).toBe('1');
+  });
+
+  it('sees what became of a branch that was as before for a while', async () => {
+    const uri = server.uri('gone', 'git');
+    const repository = server.uri('gone', 'file').replace('file://', '');
+    const [first] = await server.commit('gone', [
+      { branch: 'main', files: { a: '1' } },
+      { branch: 'side', files: { a: '2' } },
+    ]);
+    const side = { repositories: { src: { uri, branch: 'side' } } };
+    await activated(side);
+    await activated(side);
+    await git(['--git-dir', repository, 'update-ref', 'refs/heads/side', first as string]);
+    expect((await activated(side)).access).toMatchObject({ repositories: { src: { commit: first } } });
+    await git(['--git-dir', repository, 'update-ref', '-d', 'refs/heads/side']);
+    await expect(activated(side)).rejects.toMatchObject({ code: 'not-found' });
   });
 
   it('squashes merges on top, the same each time', async () => {

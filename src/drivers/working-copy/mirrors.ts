@@ -3,7 +3,8 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withAccess } from './git-access.js';
 import { onOwnDisk } from './own-disk.js';
-import { type Found, type GitSource, Remote, type Wanted } from './remote.js';
+import { remember } from './remember.js';
+import { type Found, type GitSource, type MirrorMemory, Remote, type Wanted } from './remote.js';
 import { type GitAccess, type GitPhase, trustedGit } from './trusted-git.js';
 
 /** What tells mirrors apart. */
@@ -17,6 +18,9 @@ export interface Mirror extends Found {
   directory: string;
 }
 
+/** Mirrors of which it is remembered what they have; the others are asked. */
+const MOST_REMEMBERED = 100;
+
 /** After so many uses it is asked whether a mirror's objects are worth packing anew. */
 const USES_TO_TIDY = 50;
 const TIDY_MS = 10 * 60_000;
@@ -29,6 +33,7 @@ export class Mirrors {
   private readonly turns = new Map<string, Promise<unknown>>();
   private readonly unlocked = new Set<string>();
   private readonly uses = new Map<string, number>();
+  private readonly memories = new Map<string, MirrorMemory>();
 
   constructor(private readonly root: string) {}
 
@@ -80,10 +85,16 @@ export class Mirrors {
     const directory = join(this.root, name);
     const phase = await this.make(directory, source.signal);
     const state = await this.reach(uri, source, async (access) => {
-      const remote = new Remote(uri, directory, source, access);
+      const remote = new Remote(uri, directory, source, access, this.memoryOf(directory));
       return remote.bring(wanted, phase);
     });
     return work({ directory, ...state });
+  }
+
+  private memoryOf(directory: string): MirrorMemory {
+    const memory = this.memories.get(directory) ?? {};
+    remember(this.memories, directory, memory, MOST_REMEMBERED);
+    return memory;
   }
 
   /** Gives git access to the repository itself for as long as `use` runs. */

@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { RepositorySpec } from '../../domain/lease.js';
 import type { Credential } from '../credentials.js';
@@ -35,6 +37,12 @@ export interface Found {
   refs: Ref[];
 }
 
+/** What is remembered of a mirror, which nobody else changes. */
+export interface MirrorMemory {
+  /** Its branches and tags, and what the fetch that brought them found; absent where they may have changed since. */
+  listed?: { refs: Ref[]; found: string };
+}
+
 /** What a remote says that it has. */
 interface Listed {
   /** The branch that HEAD names; null where it names a commit, or nothing. */
@@ -53,6 +61,7 @@ export class Remote {
     private readonly directory: string,
     private readonly source: GitSource,
     private readonly access: GitAccess,
+    private readonly memory: MirrorMemory,
   ) {}
 
   /** Fetches what is wanted where it can have changed or is not there, and says which commit it is. */
@@ -61,23 +70,18 @@ export class Remote {
     if (commit !== undefined) {
       const [there, refs] = await Promise.all([this.resolve(commit), this.refs()]);
       if (there) return { commit: there, branch: null, refs };
-      await this.fetch(HEADS_AND_TAGS, phase);
+      const fetched = await this.fetchAll(phase);
       if (!(await this.resolve(commit))) await this.fetch([commit], 'fetch', this.access);
-      return {
-        commit: await this.required(commit, `commit ${commit}`),
-        branch: null,
-        refs: await this.refs(),
-      };
+      return { commit: await this.required(commit, `commit ${commit}`), branch: null, refs: fetched };
     }
     if (ref !== undefined) {
-      await this.fetch(HEADS_AND_TAGS, phase);
+      const refs = await this.fetchAll(phase);
       const kept = `refs/berth/${createHash('sha256').update(ref).digest('hex')}`;
       await this.fetch([`+${ref}:${kept}`], 'fetch');
-      return { commit: await this.required(kept, `commit at ${ref}`), branch: null, refs: await this.refs() };
+      return { commit: await this.required(kept, `commit at ${ref}`), branch: null, refs };
     }
     if (tag === undefined && branch === undefined) return this.bringHead(phase);
-    await this.fetch(HEADS_AND_TAGS, phase);
-    const refs = await this.refs();
+    const refs = await this.fetchAll(phase);
     if (branch === undefined)
       return { commit: await this.required(`refs/tags/${tag}`, `tag ${tag}`), branch: null, refs };
     return this.branch(branch, refs);
@@ -87,10 +91,7 @@ export class Remote {
   private async bringHead(phase: GitPhase): Promise<Found> {
     const listed = await this.list(phase);
     let refs = await this.refs();
-    if (!isDeepStrictEqual(listed.refs, refs)) {
-      await this.fetch(HEADS_AND_TAGS, phase);
-      refs = await this.refs();
-    }
+    if (!isDeepStrictEqual(listed.refs, refs)) refs = await this.fetchAll(phase);
     if (listed.branch !== null) return this.branch(listed.branch, refs);
     if (listed.hasHead) {
       await this.fetch(['HEAD'], 'fetch');
@@ -105,6 +106,19 @@ export class Remote {
     const name = `refs/heads/${branch}`;
     const known = refs.find((ref) => ref.name === name);
     return { commit: known?.id ?? (await this.required(name, `branch ${branch}`)), branch, refs };
+  }
+
+  /** All branches and tags. Where git found what it had found before, they are what they were, and not listed again. */
+  private async fetchAll(phase: GitPhase): Promise<Ref[]> {
+    const before = this.memory.listed;
+    this.memory.listed = undefined;
+    await this.fetch(HEADS_AND_TAGS, phase);
+    const found = createHash('sha256')
+      .update(await readFile(join(this.directory, 'FETCH_HEAD')))
+      .digest('hex');
+    const refs = before?.found === found ? before.refs : await this.refs();
+    this.memory.listed = { refs, found };
+    return refs;
   }
 
   private async fetch(refspecs: string[], phase: GitPhase, access = this.oneRequest): Promise<void> {
@@ -159,6 +173,7 @@ export class Remote {
   }
 
   private async refs(): Promise<Ref[]> {
+    if (this.memory.listed) return this.memory.listed.refs;
     const args = ['for-each-ref', '--format=%(objectname) %(refname)', 'refs/heads', 'refs/tags'];
     const said = await this.git('checkout', args, { whole: 'utf8' });
     const lines = said.split('\n').filter(Boolean);

@@ -12,6 +12,7 @@ import type { Change } from './kept-changes.js';
 import type { Mirrors } from './mirrors.js';
 import { onOwnDisk } from './own-disk.js';
 import { joined, type PackedTree, withoutEnd } from './packed-tree.js';
+import { remember } from './remember.js';
 import type { GitSource } from './remote.js';
 import type { CheckedOut, Revision } from './revision.js';
 
@@ -101,8 +102,8 @@ export class Trees {
       if (!(await take(request, brought, waiting))) await this.unpack(request, brought, supply);
       if (source.cache) {
         const parts = brought.map(({ checkout }) => checkout);
-        remember(this.last, copy, { scope, parts });
-        remember(this.recent, scope, parts);
+        remember(this.last, copy, { scope, parts }, MOST_COPIES);
+        remember(this.recent, scope, parts, MOST_COPIES);
       }
       return checkedOut;
     } finally {
@@ -137,7 +138,7 @@ export class Trees {
       await host.unpack(
         Readable.from(joined([...trees.map((tree) => tree.content()), marker]), { objectMode: false }),
       );
-      remember(this.prepared, copy, prepared);
+      remember(this.prepared, copy, prepared, MOST_COPIES);
       return true;
     } finally {
       await Promise.all(trees.map((tree) => tree.close()));
@@ -252,14 +253,4 @@ async function markerTar(text: string): Promise<Buffer> {
   tar.entry({ name: `./${MARKER}`, mode: 0o600 }, text);
   tar.finalize();
   return withoutEnd(await buffer(tar));
-}
-
-/** Sets it as the latest, and lets go of the oldest where there are too many. */
-function remember<V>(map: Map<string, V>, key: string, value: V): void {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= MOST_COPIES) break;
-    map.delete(oldest);
-  }
 }
