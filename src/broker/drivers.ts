@@ -31,7 +31,7 @@ export class Drivers {
   }
 }
 
-const CALLS = ['build', 'verify', 'activate', 'execute', 'land', 'clean', 'cut', 'destroy', 'list', 'health'];
+const CALLS = ['build', 'verify', 'activate', 'execute', 'land', 'clean', 'cut', 'destroy', 'list'];
 const FILE_CALLS = ['read', 'write', 'artifacts', 'unpack'];
 
 function observed(driver: Driver, onCall: OnCall): Driver {

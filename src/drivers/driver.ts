@@ -103,9 +103,6 @@ export interface Driver {
   /** How to hear of resources that end by themselves. Absent where the far side does not tell: the sweep finds them. */
   readonly watch?: Watch;
 
-  /** Whether the blueprint's endpoints answer, and who they are; throws `DriverError` where one does not. */
-  health(blueprint: BlueprintView, call: Call): Promise<Health>;
-
   /** Lets go of what the driver itself holds open, such as pooled connections; the broker stops. */
   close?(): void;
 }
@@ -236,10 +233,6 @@ export interface Found {
   place: string | null;
   /** Whether a lease could still work on it. */
   alive: boolean;
-}
-
-export interface Health {
-  endpoints: { name: string; machine: Machine; version: string }[];
 }
 
 /** `temporary` faults are worth another try; the others need someone to change something. */

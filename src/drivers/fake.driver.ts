@@ -12,7 +12,6 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Health,
   type LeaseView,
   type Listing,
   type OnOutput,
@@ -171,10 +170,6 @@ export class FakeDriver implements Driver {
       alive: true,
     }));
     return { found, silent: [] };
-  }
-
-  async health({ name }: BlueprintView): Promise<Health> {
-    return { endpoints: [{ name, machine: {}, version: 'fake' }] };
   }
 
   private async *listen({ signal }: Call): AsyncGenerator<string> {

@@ -160,15 +160,9 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         );
       });
 
-      it('names its endpoints, with version and machine', async () => {
-        const { endpoints } = await driver.health(resource.blueprint, unhurried());
-        expect(endpoints.length).toBeGreaterThan(0);
-        for (const endpoint of endpoints) expect(endpoint.version).not.toBe('');
-      });
-
       it('ends a call whose signal has aborted', async () => {
         const call = { signal: AbortSignal.abort() };
-        await expect(driver.health(resource.blueprint, call)).rejects.toMatchObject({ name: 'DriverError' });
+        await expect(driver.verify(resource, call)).rejects.toMatchObject({ name: 'DriverError' });
       });
     });
 

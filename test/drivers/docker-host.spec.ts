@@ -353,7 +353,7 @@ const docker = client(engine ?? 'unix:///nowhere');
   describe('an engine', () => {
     it('that is not there is unreachable, which is temporary', async () => {
       const { blueprint } = resourceOf({ engine: 'unix:///nowhere/docker.sock' });
-      await expect(driver.health(blueprint, unhurried())).rejects.toMatchObject({
+      await expect(driver.list(blueprint, broker, unhurried())).rejects.toMatchObject({
         code: 'unreachable',
         temporary: true,
       });

@@ -73,13 +73,6 @@ const socket = engine?.startsWith('unix://') ? new URL(engine).pathname : undefi
     });
   });
 
-  it('says who the engine is, and its version', async () => {
-    const { blueprint } = resourceOf();
-    const near = { ...blueprint, spec: { engine, image } };
-    const [far, same] = await Promise.all([blueprint, near].map((one) => driver.health(one, unhurried())));
-    expect(far?.endpoints[0]?.machine.engineId).toBe(same?.endpoints[0]?.machine.engineId);
-  });
-
   it.each([
     ['no engine there', () => ({ engine: `${resourceOf().blueprint.spec.engine}.not` }), 'unreachable'],
     [
@@ -92,15 +85,16 @@ const socket = engine?.startsWith('unix://') ? new URL(engine).pathname : undefi
   });
 
   it('that can not be reached says so, and works again when it can', async () => {
-    const { blueprint } = resourceOf();
-    await driver.health(blueprint, unhurried());
+    const { blueprint, broker } = resourceOf();
+    const list = () => driver.list(blueprint, broker, unhurried());
+    await list();
     await sshd.halt();
-    await expect(driver.health(blueprint, unhurried())).rejects.toMatchObject({
+    await expect(list()).rejects.toMatchObject({
       code: 'unreachable',
       temporary: true,
     });
     await sshd.resume();
-    await expect(driver.health(blueprint, unhurried())).resolves.toMatchObject({ endpoints: [{}] });
+    expect(await list()).toEqual({ found: [], silent: [] });
   });
 });
 

@@ -10,7 +10,6 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Health,
   type LeaseView,
   type Listing,
   type OnOutput,
@@ -192,17 +191,6 @@ export class DockerHostDriver implements Driver {
     begin: (blueprint, broker, call) =>
       endings(this.engines.of(dockerHostSpec(blueprint.spec)), broker, call),
   };
-
-  async health(blueprint: BlueprintView, call: Call): Promise<Health> {
-    const engine = this.engines.of(dockerHostSpec(blueprint.spec));
-    const { Version } = await engine.ask(call, (docker) => docker.version());
-    const { id } = await this.machines.engineOf(engine, call);
-    return {
-      endpoints: [
-        { name: engine.address, version: Version, machine: { address: engine.address, engineId: id } },
-      ],
-    };
-  }
 
   close(): void {
     this.standbys.closeAll();

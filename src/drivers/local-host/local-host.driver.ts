@@ -7,7 +7,6 @@ import type {
   Cleaned,
   Driver,
   Files,
-  Health,
   LeaseView,
   Listing,
   OnOutput,
@@ -81,11 +80,6 @@ export class LocalHostDriver implements Driver {
 
   async list(_blueprint: BlueprintView, broker: string, call: Call): Promise<Listing> {
     return { found: await new PosixHost(this.shell, this.options.root).list(broker, null, call), silent: [] };
-  }
-
-  async health(_blueprint: BlueprintView, call: Call): Promise<Health> {
-    const { bootId, system } = await new PosixHost(this.shell, this.options.root).identify(call);
-    return { endpoints: [{ name: 'local', machine: { bootId }, version: system }] };
   }
 
   private on(resource: ResourceView): PosixHost {

@@ -161,14 +161,6 @@ exit 0`;
         return { resourceId, name: place === null ? path : `${place}:${path}`, place, alive: true };
       });
   }
-
-  async identify(call: Call): Promise<{ bootId: string; system: string }> {
-    const script = 'cat /proc/sys/kernel/random/boot_id; uname -sr';
-    const [bootId = '', system = ''] = (await complete(this.shell, 'Asking the host', script, call)).split(
-      '\n',
-    );
-    return { bootId, system };
-  }
 }
 
 /** The root that `build` found, else the one that was asked for: after a crash the handle may be empty. */

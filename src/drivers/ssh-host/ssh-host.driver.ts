@@ -9,7 +9,6 @@ import {
   type Driver,
   DriverError,
   type Files,
-  type Health,
   type LeaseView,
   type Listing,
   type Machine,
@@ -129,15 +128,6 @@ export class SshHostDriver implements Driver {
       found: listings.flatMap(({ found }) => found),
       silent: listings.flatMap(({ silent }) => silent),
     };
-  }
-
-  async health({ spec }: BlueprintView, call: Call): Promise<Health> {
-    const ask = async (login: SshLogin) => {
-      const shell = this.shell(login);
-      const { bootId } = await new PosixHost(shell, '/').identify(call);
-      return { name: login.name, machine: machineOf(login, bootId), version: await shell.banner(call) };
-    };
-    return { endpoints: await Promise.all(loginsOf(specOf(spec)).map(ask)) };
   }
 
   /** Closes every connection, and so every standby; for when the broker stops. */

@@ -44,14 +44,6 @@ export class SshShell implements Shell {
     return this.begun(opened, script);
   }
 
-  /** How the server calls itself. */
-  async banner(call: Call): Promise<string> {
-    const asking = this.pool.open(this.login, async ({ banner }) => banner);
-    const { opened, release } = await unlessAborted(asking, call, REACHING, (late) => late.release());
-    release();
-    return opened;
-  }
-
   private readonly exec = (connection: SshConnection) => connection.exec(this.login, COMMAND);
 
   private begun({ opened: channel, release }: Opened<ClientChannel>, script: string): ShellProcess {

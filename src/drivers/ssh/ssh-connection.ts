@@ -14,20 +14,12 @@ const KEEPALIVES = 3;
 
 /** An open connection with a server whose key was the pinned one. */
 export class SshConnection {
-  private constructor(
-    private readonly client: Client,
-    /** How the server calls itself, such as `SSH-2.0-OpenSSH_9.2p1`. */
-    readonly banner: string,
-  ) {}
+  private constructor(private readonly client: Client) {}
 
   /** @throws DriverError `unreachable`, `host-key-changed`, or `refused` where the credential is not accepted */
   static async open(login: SshLogin, credential: Credential, onClose: () => void): Promise<SshConnection> {
     const ssh2 = await import('ssh2'); // with the first connection: a broker without SSH hosts does without it
     const socket = await dial(login);
-    let banner = '';
-    socket.once('data', (chunk: Buffer) => {
-      banner = chunk.toString('latin1').split(/\r?\n/)[0] ?? '';
-    });
     const client = new ssh2.Client();
     const pinned = Buffer.from(login.hostKey.split(' ')[1] ?? '', 'base64');
     let otherKey = false;
@@ -65,7 +57,7 @@ export class SshConnection {
       throw fault;
     });
     client.once('close', onClose);
-    return new SshConnection(client, banner);
+    return new SshConnection(client);
   }
 
   /** @throws DriverError `unreachable`, temporary, where no channel can be had; nothing has begun then */

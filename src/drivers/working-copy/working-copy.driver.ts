@@ -17,7 +17,6 @@ import {
   DriverError,
   type DriverFaultCode,
   type Files,
-  type Health,
   type Landed,
   type LandRequest,
   type LeaseView,
@@ -160,10 +159,6 @@ export class WorkingCopyDriver implements Driver {
   /** What stands on hosts is found by their drivers. */
   async list(): Promise<Listing> {
     return { found: [], silent: [] };
-  }
-
-  async health(): Promise<Health> {
-    return { endpoints: [] };
   }
 
   private hostOf({ id, hostLease }: ResourceView): { host: Driver; hostLease: LeaseView } {
