@@ -19,4 +19,12 @@ describe('the frames of a stream', () => {
     for await (const { stream, chunk } of frames(inPieces(whole, size))) texts[stream] += chunk;
     expect(texts).toEqual({ stdout: 'onethree', stderr: 'two two' });
   });
+
+  it('are one where a piece has several of one stream in a row', async () => {
+    const whole = [frame(1, 'a'), frame(1, 'b'), frame(1, ''), frame(2, 'c'), frame(2, 'd'), frame(1, 'e')];
+    const found: string[] = [];
+    for await (const { stream, chunk } of frames(inPieces(Buffer.concat(whole), 1000)))
+      found.push(`${stream} ${chunk}`);
+    expect(found).toEqual(['stdout ab', 'stderr cd', 'stdout e']);
+  });
 });
