@@ -82,7 +82,8 @@ export class CommandService {
     by: Principal,
     { id = newId('cmd'), fence, ...waiting }: Waiting & { id?: string; fence?: number },
   ): Promise<Command> {
-    const { commands, leases, installation, secrets, signals } = this.parts;
+    const { commands, leases, installation, secrets, signals, views } = this.parts;
+    const held = views.heldBy(leaseId);
     const lease = await leaseFor(leases, leaseId, by, 'act');
     const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
     const argv = argvOf(request);
@@ -107,7 +108,13 @@ export class CommandService {
       timeoutSeconds,
     };
     const record = { id, leaseId, argv: shown, cwd, timeoutSeconds };
-    const { outcome, record: seen } = await this.run(lease, record, process, hidden);
+    const { outcome, record: seen } = await this.run(
+      views.lease(lease, held),
+      lease,
+      record,
+      process,
+      hidden,
+    );
     if (outcome === 'over') mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
     if (outcome === 'added') signals.send('events');
     return this.settled(leaseId, id, waiting, seen);
@@ -189,20 +196,21 @@ export class CommandService {
     return command;
   }
 
-  /** Runs the command if it could be recorded. What its driver has to know is read meanwhile. */
+  /** Runs the command if it could be recorded. The way to it is opened meanwhile. */
   private async run(
+    view: Promise<Driven<LeaseView>>,
     lease: LeaseRow,
     record: NewCommand,
     command: ProcessSpec,
     hidden: readonly string[],
   ): Promise<Added> {
-    const { commands, signals, log, processId, views } = this.parts;
+    const { commands, signals, log, processId } = this.parts;
     const abort = new AbortController();
     // Heard from before the record on, which is made only where the lease is not over by then.
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const driven = views.lease(lease).then(({ driver, view }) => {
+    const driven = view.then(({ driver, view }) => {
       driver.expectCommand?.(view);
       return { driver, view };
     });

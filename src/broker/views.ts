@@ -17,16 +17,27 @@ export class Views {
     private readonly resources: ResourceStore,
   ) {}
 
-  async resource({ id }: { id: string }): Promise<Driven<ResourceView>> {
-    const [top, ...below] = await this.resources.standing(id);
+  async resource({ id }: { id: string }, standing?: Promise<Standing[]>): Promise<Driven<ResourceView>> {
+    let [top, ...below] = (await standing) ?? [];
+    if (top?.id !== id) [top, ...below] = await this.resources.standing(id);
     if (!top) throw new Error(`There is no resource ${id}.`);
     return { driver: this.drivers.get(top.blueprint.type), view: this.view(top, below) };
   }
 
+  /** What a lease holds, for `lease` to make use of: read beside the lease itself, so that neither waits for the other. */
+  heldBy(leaseId: string): Promise<Standing[]> {
+    const held = this.resources.heldBy(leaseId);
+    held.catch(() => undefined); // told by `lease`, if it is asked
+    return held;
+  }
+
   /** A lease that holds a resource. */
-  async lease({ id, fence, attributes, resourceId }: LeaseRow): Promise<Driven<LeaseView>> {
+  async lease(
+    { id, fence, attributes, resourceId }: LeaseRow,
+    held?: Promise<Standing[]>,
+  ): Promise<Driven<LeaseView>> {
     if (resourceId === null) throw new Error(`Lease ${id} holds no resource.`);
-    const { driver, view } = await this.resource({ id: resourceId });
+    const { driver, view } = await this.resource({ id: resourceId }, held);
     return { driver, view: { id, fence: fence ?? 0, attributes, resource: view } };
   }
 

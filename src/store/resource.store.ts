@@ -55,22 +55,13 @@ export class ResourceStore {
 
   /** The resource and then what it stands on, each with its blueprint and the lease that holds it up. */
   standing(id: string): Promise<Standing[]> {
-    return this.db.rows(
-      {
-        name: 'standing',
-        text: `WITH RECURSIVE chain AS (
-          SELECT r.id, r.blueprint, r.place, r.handle, r.former_spec, r.host_lease_id, NULL::jsonb AS lease, 0 AS depth
-            FROM resources r WHERE r.id = $1
-          UNION ALL
-          SELECT h.id, h.blueprint, h.place, h.handle, h.former_spec, h.host_lease_id,
-                 jsonb_build_object('id', l.id, 'fence', l.fence, 'attributes', l.attributes), c.depth + 1
-            FROM chain c JOIN leases l ON l.id = c.host_lease_id JOIN resources h ON h.id = l.resource_id)
-        SELECT c.id, c.place, c.handle, c.former_spec, c.lease,
-               jsonb_build_object('name', b.name, 'type', b.type, 'tier', b.tier, 'spec', b.spec) AS blueprint
-          FROM chain c JOIN blueprints b ON b.name = c.blueprint ORDER BY c.depth`,
-      },
-      [id],
-    );
+    return this.db.rows({ name: 'standing', text: standingOn('$1') }, [id]);
+  }
+
+  /** The same of what a lease holds; none where it holds nothing. */
+  heldBy(leaseId: string): Promise<Standing[]> {
+    const text = standingOn('(SELECT resource_id FROM leases WHERE id = $1)');
+    return this.db.rows({ name: 'held-by', text }, [leaseId]);
   }
 
   /**
@@ -220,4 +211,18 @@ export class ResourceStore {
 
 function json(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
+}
+
+/** SQL for a resource and what it stands on, in this order. */
+function standingOn(id: string): string {
+  return `WITH RECURSIVE chain AS (
+      SELECT r.id, r.blueprint, r.place, r.handle, r.former_spec, r.host_lease_id, NULL::jsonb AS lease, 0 AS depth
+        FROM resources r WHERE r.id = ${id}
+      UNION ALL
+      SELECT h.id, h.blueprint, h.place, h.handle, h.former_spec, h.host_lease_id,
+             jsonb_build_object('id', l.id, 'fence', l.fence, 'attributes', l.attributes), c.depth + 1
+        FROM chain c JOIN leases l ON l.id = c.host_lease_id JOIN resources h ON h.id = l.resource_id)
+    SELECT c.id, c.place, c.handle, c.former_spec, c.lease,
+           jsonb_build_object('name', b.name, 'type', b.type, 'tier', b.tier, 'spec', b.spec) AS blueprint
+      FROM chain c JOIN blueprints b ON b.name = c.blueprint ORDER BY c.depth`;
 }
