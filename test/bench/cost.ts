@@ -9,6 +9,48 @@ export type Meter = () => number | Promise<number>;
 /** A tick of the kernel's accounts, in milliseconds, on every Linux of these years. */
 const TICK_MS = 10;
 
+/** What several meters say of the time in which something is done, and of no other. */
+export class Spent {
+  private readonly milliseconds: number[];
+
+  constructor(private readonly meters: Record<string, Meter>) {
+    this.milliseconds = Object.values(meters).map(() => 0);
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const before = await this.read();
+    const result = await work();
+    const after = await this.read();
+    for (const [index, now] of after.entries())
+      this.milliseconds[index] = (this.milliseconds[index] ?? 0) + now - (before[index] ?? 0);
+    return result;
+  }
+
+  /** Of each meter what it takes for one of what was done, and all of them for one, in microseconds. */
+  report(which: { bench: string; what: string; each: string; latencies: readonly number[] }): number {
+    const { bench, what, each, latencies } = which;
+    const microseconds = this.milliseconds.map((milliseconds) => (1000 * milliseconds) / latencies.length);
+    const total = microseconds.reduce((sum, part) => sum + part, 0);
+    for (const [index, name] of Object.keys(this.meters).entries()) {
+      report({
+        bench,
+        case: `${what}, processor time of ${name}, against all`,
+        ours: microseconds[index] ?? 0,
+        reference: total,
+        unit: `µs a ${each}`,
+        goal: null,
+        met: null,
+        latencies,
+      });
+    }
+    return total;
+  }
+
+  private read(): Promise<number[]> {
+    return Promise.all(Object.values(this.meters).map((meter) => meter()));
+  }
+}
+
 /**
  * What stops a rate from being higher: the processor time of a cycle, by who uses it, and how many cycles that leaves
  * room for on all processors. A rate well below that waits for something else.
@@ -19,28 +61,18 @@ export async function reportCost(
   meters: Record<string, Meter>,
   run: () => Promise<Load>,
 ): Promise<void> {
-  const read = () => Promise.all(Object.values(meters).map((meter) => meter()));
-  const before = await read();
-  const { perSecond, latencies } = await run();
-  const used = (await read()).map((now, index) => now - (before[index] ?? 0));
-  const total = used.reduce((sum, milliseconds) => sum + milliseconds, 0);
-  const microseconds = (milliseconds: number) => (1000 * milliseconds) / latencies.length;
-  const shared = { bench, goal: null, met: null, latencies };
-  for (const [index, name] of Object.keys(meters).entries()) {
-    report({
-      ...shared,
-      case: `${callers}, processor time of ${name}, against all`,
-      ours: microseconds(used[index] ?? 0),
-      reference: microseconds(total),
-      unit: 'µs a cycle',
-    });
-  }
+  const spent = new Spent(meters);
+  const { perSecond, latencies } = await spent.during(run);
+  const total = spent.report({ bench, what: callers, each: 'cycle', latencies });
   report({
-    ...shared,
+    bench,
     case: `${callers}, against what the processors have room for at that`,
     ours: perSecond,
-    reference: (cpus().length * 1_000_000) / microseconds(total),
+    reference: (cpus().length * 1_000_000) / total,
     unit: 'cycles a second',
+    goal: null,
+    met: null,
+    latencies,
   });
 }
 

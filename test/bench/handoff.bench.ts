@@ -1,5 +1,6 @@
 import { Database } from '../../src/store/database.js';
 import { runBench, type Server } from './bench.js';
+import { Spent } from './cost.js';
 import { JsonClient } from './json-client.js';
 import { LongPolls } from './long-polls.js';
 import { percentile } from './measure.js';
@@ -21,9 +22,9 @@ const LIMIT_SECONDS = 120;
 await runBench('handoff', measure, { limitSeconds: LIMIT_SECONDS });
 
 async function measure(server: Server): Promise<void> {
-  const few = await handoffs(server, 'few', 1);
+  const { latencies: few } = await handoffs(server, 'few', 1);
   const bare = await bareHandoffs(server);
-  const many = await handoffs(server, 'many', WAITING, bare.measure);
+  const { latencies: many, spent } = await handoffs(server, 'many', WAITING, bare.measure);
   await bare.close();
   const p50 = percentile(many, 50);
   const shared = {
@@ -46,6 +47,12 @@ async function measure(server: Server): Promise<void> {
     goal: null,
     met: null,
   });
+  spent.report({
+    bench: 'handoff',
+    what: `${WAITING} long-polls waiting`,
+    each: 'hand-over',
+    latencies: many,
+  });
 }
 
 /** Of a broker's own. Something else may be measured after each, so that a disturbance of the machine meets both. */
@@ -54,24 +61,29 @@ async function handoffs(
   name: string,
   waiting: number,
   besides: () => Promise<unknown> = async () => undefined,
-): Promise<number[]> {
+): Promise<{ latencies: number[]; spent: Spent }> {
   const databaseUrl = await server.database(name);
   const db = new Database(databaseUrl);
   await writePool(db, 1);
   const broker = await startServed('./server.js', { BERTH_DATABASE_URL: databaseUrl });
   const polls = new LongPolls(broker.url, db);
 
+  const spent = new Spent({
+    PostgreSQL: () => server.cpuMs(),
+    'the broker': async () => (await broker.usage()).cpuMs,
+  });
   const latencies: number[] = [];
   let [holder] = (await polls.takeAll(1)) as [string];
   await polls.wait(waiting);
   for (const began = performance.now(); performance.now() < began + MOST_MS; ) {
-    const next = polls.next();
-    const sent = performance.now();
-    const answered = next.then(() => performance.now() - sent);
-    const [latency] = await Promise.all([answered, polls.release(holder)]);
-    latencies.push(latency);
+    holder = await spent.during(async () => {
+      const next = polls.next();
+      const sent = performance.now();
+      const answered = next.then(() => latencies.push(performance.now() - sent));
+      await Promise.all([answered, polls.release(holder)]);
+      return next;
+    });
     if (latencies.length === HANDOFFS) break;
-    holder = await next;
     await polls.wait(waiting);
     await besides();
   }
@@ -79,7 +91,7 @@ async function handoffs(
   polls.close();
   await broker.stop();
   await db.close();
-  return latencies;
+  return { latencies, spent };
 }
 
 async function bareHandoffs(server: Server) {
