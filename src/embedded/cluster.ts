@@ -25,7 +25,6 @@ const PASSWORD_FILE = 'berth-password';
 const settings = (port: number): Record<string, string> => ({
   port: `${port}`,
   listen_addresses: '127.0.0.1',
-  unix_socket_directories: '', // a path in a deep clone would be too long for a socket
   max_connections: '100',
   shared_buffers: '128MB',
   max_parallel_workers_per_gather: '0', // needs more of /dev/shm than a container gives, for queries we don't have

@@ -28,7 +28,7 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres {
-  /** `postgres://…` on loopback, with the superuser's password. */
+  /** `postgres://…` by a socket beside its data, where the path fits, else on loopback; with the superuser's password. */
   readonly url: string;
   readonly pid: number;
   /** Whether the server was running already, left behind by a broker that was killed. */
@@ -59,7 +59,10 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const installation = { cluster, programs, runAs };
   await initialise(installation, options.log);
   const password = await passwordOf(cluster);
-  const urlOf = ({ port }: Postmaster) => `postgres://berth:${password}@127.0.0.1:${port}/postgres`;
+  const urlOf = ({ port, socketDirectory }: Postmaster) => {
+    const host = socketDirectory === null ? '127.0.0.1' : encodeURIComponent(socketDirectory);
+    return `postgres://berth:${password}@${host}:${port}/postgres`;
+  };
   const hold = (server: Postmaster) => holdServer(urlOf(server), options.holder, options.dataDir);
 
   const { server, held } = await serveAndHold(installation, hold);

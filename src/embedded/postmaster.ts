@@ -15,9 +15,14 @@ const YOUNG_MS = 1_000;
 
 const POLL_MS = 10;
 
+/** Longest path of a socket, in bytes: what fits in sockaddr_un of Linux and macOS. */
+const MOST_SOCKET_BYTES = 103;
+
 export interface Postmaster {
   readonly pid: number;
   readonly port: number;
+  /** Directory of its socket, which costs a third less than TCP on loopback; null where it has none. */
+  readonly socketDirectory: string | null;
   /** Whether it takes connections; otherwise it is starting, recovering or stopping. */
   readonly ready: boolean;
 }
@@ -51,7 +56,12 @@ export async function findPostmaster(cluster: string): Promise<Postmaster | unde
   const lines = (await readFile(join(cluster, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
   const pid = Number(lines[0]);
   if (!(await isPostmaster(pid, cluster))) return undefined;
-  return { pid, port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' };
+  return {
+    pid,
+    port: Number(lines[3]),
+    socketDirectory: lines[4] || null,
+    ready: lines[7]?.trim() === 'ready',
+  };
 }
 
 /**
@@ -87,7 +97,9 @@ async function launch({ cluster, programs, runAs }: Installation, port?: number)
   try {
     if (runAs.owner) await log.chown(runAs.owner.uid, runAs.owner.gid);
     const { size } = await log.stat();
-    const [command, ...args] = [...runAs.prefix, programs.postgres, '-D', cluster];
+    // Beside its data, where nobody else may look; a path in a deep clone is too long, and all goes over TCP there.
+    const socket = Buffer.byteLength(join(cluster, '.s.PGSQL.65535')) > MOST_SOCKET_BYTES ? '' : cluster;
+    const [command, ...args] = [...runAs.prefix, programs.postgres, '-D', cluster, '-k', socket];
     const child = spawn(command!, port ? [...args, '-p', `${port}`] : args, {
       ...runAs.options,
       detached: true,

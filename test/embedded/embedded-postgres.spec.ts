@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -104,7 +104,7 @@ describe('the PostgreSQL that comes along', () => {
     expect(await run(server.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
     await server.stop();
     await server.exited;
-    await expect(run(server.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await expect(run(server.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   it('recovers from a server that was killed', async () => {
@@ -127,6 +127,24 @@ describe('the PostgreSQL that comes along', () => {
       expect(await start()).toMatchObject({ adopted: false });
       await servers.at(-1)!.stop();
     }
+  });
+
+  it('is spoken to by a socket beside its data, and over TCP where that lies too deep for one', async () => {
+    const near = await start();
+    const by = 'SELECT inet_server_addr() AS tcp';
+    expect(decodeURIComponent(new URL(near.url).hostname)).toBe(join(dataDir, 'postgres'));
+    expect(await run(near.url, by)).toEqual([{ tcp: null }]);
+    await near.stop();
+    const top = dataDir;
+    dataDir = join(top, 'd'.repeat(100));
+    await rename(top, `${top}.moved`);
+    await mkdir(top);
+    await chmod(top, 0o711);
+    await rename(`${top}.moved`, dataDir);
+    const deep = await start();
+    expect(await run(deep.url, by)).toEqual([{ tcp: '127.0.0.1' }]);
+    await deep.stop();
+    dataDir = top;
   });
 
   it('takes another port when its own is taken', async () => {
