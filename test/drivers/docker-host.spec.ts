@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
@@ -386,6 +386,27 @@ const docker = client(engine ?? 'unix:///nowhere');
       expect(asked).toEqual(['/version']);
       old.closeAllConnections();
       old.close();
+    });
+
+    it('that lets someone attach too late has nobody there', async () => {
+      const server = createHttpServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const spec = resourceOf({ engine: `tcp://127.0.0.1:${port}` });
+      made.length = 0;
+      const abort = new AbortController();
+      const asked = once(server, 'upgrade');
+      const given = { ...spec, handle: { lane: true } };
+      const running = run(driver, leaseOn(given), ['true'], {}, { signal: abort.signal });
+      const [, connection] = (await asked) as [unknown, Socket];
+      abort.abort();
+      expect((await running).exit.kind).toBe('cancelled');
+      const ended = once(connection, 'end');
+      connection.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n');
+      connection.resume();
+      await ended;
+      connection.destroy();
+      server.close();
     });
 
     it('that does not answer is given up with the call', async () => {

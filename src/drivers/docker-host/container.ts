@@ -101,16 +101,22 @@ export class Container {
     return this.engine.ask(call, () => Standby.from(execution));
   }
 
-  /** A connection to the streams of the container's own process. */
+  /** A connection to the streams of the container's own process. One that comes after the call is over is closed: unread, it would hold up the output for all others. */
   async attach(call: Call): Promise<Duplex> {
-    const attached = await this.engine.ask(call, async () => this.ahead.takeAttached?.());
-    if (attached) return attached;
-    const stream = await this.ask(call, (it) =>
-      it.attach({ hijack: true, stream: true, stdin: true, stdout: true, stderr: true }),
-    );
-    // Whoever reads learns of it.
-    stream.on('error', () => undefined);
-    return stream as Duplex;
+    const streams = { hijack: true, stream: true, stdin: true, stdout: true, stderr: true };
+    let late = false;
+    try {
+      return await this.ask(call, async (it) => {
+        const stream = (await this.ahead.takeAttached?.()) ?? ((await it.attach(streams)) as Duplex);
+        // Whoever reads learns of it.
+        stream.on('error', () => undefined);
+        if (late) stream.destroy();
+        return stream;
+      });
+    } catch (fault) {
+      late = true;
+      throw fault;
+    }
   }
 
   private async startByEngine(
