@@ -35,7 +35,7 @@ import { IDLE } from './idle.js';
 import { makeContainer, makeGate, removeContainers } from './lifecycle.js';
 import { MachineFacts } from './machine-facts.js';
 import type { Hosts } from './names.js';
-import { countProcesses, endLease, RESIDENTS, restart } from './processes.js';
+import { endLease, RESIDENTS, restart, settledProcesses } from './processes.js';
 import { isRuled } from './runtime.js';
 import { Standbys } from './standbys.js';
 import { verifyContainer } from './verify.js';
@@ -144,7 +144,7 @@ export class DockerHostDriver implements Driver {
     await container.running(() => restart(container, call));
     const { differences: found } = await this.verify(resource, call);
     if (found.length > 0) throw notClean(found.join(' '));
-    const processes = await countProcesses(container, call);
+    const processes = await settledProcesses(container, call);
     if (processes > RESIDENTS) throw notClean(`${processes} processes run where ${RESIDENTS} should`);
     const directories = writableDirectories(spec);
     const argv = ['find', ...directories, '-mindepth', '1'];

@@ -5,6 +5,9 @@ import { FIND_IDLE } from './idle.js';
 /** Time that each way of ending processes has to show that it did, in milliseconds. */
 const PATIENCE_MS = 10_000;
 
+/** Time in which what is about to end does, in milliseconds. */
+const SETTLING_MS = 2_000;
+
 /** Init, the idle shell and its lane. */
 export const RESIDENTS = 3;
 
@@ -123,8 +126,21 @@ async function endAll(container: Container, call: Call): Promise<true> {
   return true;
 }
 
+/**
+ * How many processes are in a container in which nothing is asked to run: counted until they are no more than the
+ * residents, or for two seconds. A lane that is just starting has a child for a moment, and so has one whose command has
+ * just said how it ended.
+ */
+export async function settledProcesses(container: Container, call: Call): Promise<number> {
+  const until = performance.now() + SETTLING_MS;
+  for (;;) {
+    const processes = await countProcesses(container, call);
+    if (processes <= RESIDENTS || performance.now() >= until) return processes;
+  }
+}
+
 /** Processes as the engine's machine sees them, the residents included. */
-export async function countProcesses(container: Container, call: Call): Promise<number> {
+async function countProcesses(container: Container, call: Call): Promise<number> {
   const { Processes } = await container.ask(
     call,
     (it, abortSignal): Promise<{ Processes: string[][] }> => it.top({ abortSignal }),
