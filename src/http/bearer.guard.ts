@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { IdentityService } from '../broker/identity.service.js';
 import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
@@ -10,7 +10,28 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whoever calls; absent on open routes. */
     principal?: Principal;
+    /** Whose token came, asked for when the headers were there. */
+    caller?: { principal: Promise<Principal>; since: number };
   }
+}
+
+/** How long what was found out is believed, in milliseconds: a body may take minutes, and the token be revoked meanwhile. */
+const BELIEVED_MS = 250;
+
+/** Begins to find out who calls while the request is still read and its handler found. */
+export function recognise(server: FastifyInstance, identities: IdentityService): void {
+  server.addHook('onRequest', (request, _reply, done) => {
+    if (request.headers.authorization !== undefined) {
+      const principal = whoseToken(request, identities);
+      principal.catch(() => undefined); // told by the guard, where the route needs to know
+      request.caller = { principal, since: performance.now() };
+    }
+    done();
+  });
+}
+
+async function whoseToken({ headers }: FastifyRequest, identities: IdentityService): Promise<Principal> {
+  return identities.authenticate(bearerToken(headers.authorization));
 }
 
 /** Finds out who calls, puts them on the request, and holds them to the route's rule. */
@@ -26,7 +47,9 @@ export class BearerGuard implements CanActivate {
     const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, targets) ?? 'admin';
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     if (access === 'open' || (access === 'local' && isLocal(request))) return true;
-    request.principal = await this.identities.authenticate(bearerToken(request.headers.authorization));
+    const { caller } = request;
+    const isFresh = caller !== undefined && performance.now() - caller.since < BELIEVED_MS;
+    request.principal = await (isFresh ? caller.principal : whoseToken(request, this.identities));
     refuse(access, request.principal);
     return true;
   }

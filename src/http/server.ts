@@ -2,8 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
+import { IdentityService } from '../broker/identity.service.js';
 import { Metrics } from '../broker/metrics.js';
 import { BrokerError } from '../domain/errors.js';
+import { recognise } from './bearer.guard.js';
 import { serveDocs } from './docs.js';
 import { takeJson } from './json-body.js';
 import { PROBLEM_TYPE, RETRY_AFTER_SECONDS, toProblem } from './problem.js';
@@ -43,6 +45,7 @@ export function configureApp(app: NestFastifyApplication, log: Logger): void {
   followRequests(server, log, app.get(Metrics, { strict: false }));
   drainRequests(server);
   setSecurityHeaders(server);
+  recognise(server, app.get(IdentityService, { strict: false }));
   takeJson(server);
   takeRawBodies(server);
   serveDocs(app);

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { hosts, startWorld, type World } from './world.js';
 
@@ -70,6 +73,22 @@ describe('without a valid token', () => {
       expect({ status, code: body.code }).toEqual({ status: 401, code: 'unauthenticated' });
       expect(headers.get('www-authenticate')).toBe('Bearer');
     }
+  });
+});
+
+describe('with a token that is revoked while the request is under way', () => {
+  it('answers 401 where the body comes later', async () => {
+    const { body: made } = await world.call('POST /v1/people/vic/tokens');
+    const headers = { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' };
+    const late = request(`${world.url}/v1/operations`, { method: 'POST', headers });
+    late.flushHeaders();
+    // Who was asked for when the headers came is found out by now, and believed no more.
+    await pause(400);
+    expect((await world.call(`DELETE /v1/people/vic/tokens/${made.id}`)).status).toBe(204);
+    late.end('{}');
+    const [answer] = (await once(late, 'response')) as [IncomingMessage];
+    answer.resume();
+    expect(answer.statusCode).toBe(401);
   });
 });
 
