@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Command, DEFAULT_COMMAND_SECONDS, type Exit, OUTPUT_KEPT_BYTES } from '../domain/command.js';
 import type { Principal } from '../domain/consumer.js';
@@ -210,7 +211,8 @@ export class CommandService {
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const driven = view.then(({ driver, view }) => {
+    const driven = view.then(async ({ driver, view }) => {
+      await setImmediate(); // the record goes first, and is made meanwhile
       driver.expectCommand?.(view);
       return { driver, view };
     });
