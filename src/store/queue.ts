@@ -82,7 +82,7 @@ export const QUEUED = `${ASKED},
        WHERE b.name = ANY (ARRAY (SELECT unnest(usable) FROM asked)) AND b.tier = $1 AND b.provides = $2 AND b.enabled),
     open AS MATERIALIZED (
       SELECT name, places FROM wanted b CROSS JOIN LATERAL (
-        SELECT ${PLACES_OF_BLUEPRINT} AS places) p
+        SELECT ${PLACES_OF_BLUEPRINT} AS places OFFSET 0) p -- else it would be counted once to filter, and again to show
        WHERE places > 0),
     piece AS MATERIALIZED (
       SELECT ARRAY (SELECT name FROM open) AS names,
