@@ -34,7 +34,8 @@ export class DeclarationService {
     const checked = checkedDeclarations(declarations);
     const pools: Pool[] = [];
     try {
-      const changes = await this.db.transaction(async (transaction) => {
+      // Declarations follow each other: what one has checked, no other may change before it is saved.
+      const changes = await this.db.locked(['berth declarations'], async (transaction) => {
         const declarer = new Declarer({ ...this.parts, db: transaction, by: by.name });
         await declarer.begin();
         const done: Change[] = [];

@@ -73,7 +73,6 @@ export class Declarer {
   }
 
   async begin(): Promise<void> {
-    await this.installation.lockDeclarations();
     this.isolation = await this.installation.isolation();
     this.tiers = new Map((await this.installation.tiers()).map((tier) => [tier.name, tier]));
     this.known = new Map((await this.blueprints.all()).map((blueprint) => [blueprint.name, blueprint]));

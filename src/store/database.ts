@@ -63,7 +63,13 @@ export class Database implements Queryable {
     return again(() => this.once(work));
   }
 
-  private async once<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  /** The same, once it has the advisory lock of one key, or of two. */
+  locked<T>(keys: readonly string[], work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const words = keys.map((key) => `hashtext(${pg.escapeLiteral(key)})`).join(', ');
+    return again(() => this.once(work, `BEGIN; SELECT pg_advisory_xact_lock(${words})`));
+  }
+
+  private async once<T>(work: (transaction: Transaction) => Promise<T>, begin = 'BEGIN'): Promise<T> {
     const client = await translated(() => this.prepared.connect());
     let broken: Error | undefined;
     let committed: Promise<unknown> | undefined;
@@ -76,7 +82,7 @@ export class Database implements Queryable {
       return sent;
     };
     try {
-      const begun = along('BEGIN');
+      const begun = along(begin);
       const rows = async <R>(statement: Statement, values?: unknown[]) =>
         rowsOf<R>((await Promise.all([send(statement, values), begun]))[0]);
       const last = async <R>(statement: Statement, values?: unknown[]) => {

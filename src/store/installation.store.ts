@@ -53,9 +53,4 @@ export class InstallationStore {
       [name, JSON.stringify(profile)],
     );
   }
-
-  /** Declarations follow each other: what one has checked, no other may change before it is saved. */
-  async lockDeclarations(): Promise<void> {
-    await this.db.rows({ text: `SELECT pg_advisory_xact_lock(hashtext('berth declarations'))` });
-  }
 }

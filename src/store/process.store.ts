@@ -26,8 +26,7 @@ export class ProcessStore {
    */
   async beat(id: string, graceSeconds: number): Promise<Outage | undefined> {
     if ((await this.db.rows(STILL_ALIVE, [id])).length > 0) return undefined;
-    return this.db.transaction(async (transaction) => {
-      await transaction.rows({ text: `SELECT pg_advisory_xact_lock(hashtext('berth processes'))` });
+    return this.db.locked(['berth processes'], async (transaction) => {
       const [outage] = await transaction.rows<{ seconds: number | null }>(OUTAGE);
       await transaction.rows(ENTER, [id]);
       if (!outage) return undefined;

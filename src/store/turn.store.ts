@@ -28,14 +28,12 @@ export class TurnStore {
     { from, scope, asks = false, freed = null }: TurnOptions,
   ): Promise<Taken> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
-    return this.db.transaction(async (transaction) => {
-      // Sent together, done one after the other: the look begins when the lock is there.
-      const locked = transaction.rows(LOCK, [`berth pool ${pool.tier}`, pool.type]);
+    return this.db.locked([`berth pool ${pool.tier}`, pool.type], async (transaction) => {
       if (asks) {
-        const [{ wanted }] = await Promise.all([wantedOf(transaction, pool, freed), locked]);
+        const { wanted } = await wantedOf(transaction, pool, freed);
         if (!wanted) return NOTHING;
       }
-      let [turn] = await Promise.all([look(transaction, pool, incoming, piece), locked]);
+      let turn = await look(transaction, pool, incoming, piece);
       if (scope === 'all') {
         const plan = decide(withNothing(turn));
         const applied = await applyDecisions(transaction, turn, plan, activates);
@@ -393,8 +391,6 @@ function roomOf(
   const placeOf = (index: number) => free[(index + failures) % free.length] as string;
   return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
 }
-
-const LOCK = { name: 'turn-lock', text: 'SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))' };
 
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
