@@ -42,10 +42,10 @@ export function httpAdapter(): FastifyAdapter {
 /** What the service and its tests share, before `app.listen` or `app.init`. */
 export function configureApp(app: NestFastifyApplication, log: Logger): void {
   const server: FastifyInstance = app.getHttpAdapter().getInstance();
+  recognise(server, app.get(IdentityService, { strict: false }));
   followRequests(server, log, app.get(Metrics, { strict: false }));
   drainRequests(server);
   setSecurityHeaders(server);
-  recognise(server, app.get(IdentityService, { strict: false }));
   takeJson(server);
   takeRawBodies(server);
   serveDocs(app);

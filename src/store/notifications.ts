@@ -1,10 +1,12 @@
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 
 const CHANNEL = 'berth';
 /** NOTIFY carries at most 8,000 bytes. */
 const MOST_BYTES = 7_500;
 const RECONNECT_MS = 500;
+/** Topics wait this long for others, in milliseconds; in that time whoever waits for them in this process is answered. */
+const GATHER_MS = 5;
 
 /**
  * News between the processes on one database, by LISTEN and NOTIFY on a connection of its own. It shortens waits and
@@ -17,6 +19,7 @@ export class Notifications {
   private client: pg.Client | undefined;
   private pending = new Set<string>();
   private sending = false;
+  private sent: Promise<void> = Promise.resolve();
   private stopped = false;
   private reconnect: NodeJS.Timeout | undefined;
 
@@ -43,22 +46,24 @@ export class Notifications {
 
   send(topics: Iterable<string>): void {
     for (const topic of topics) this.pending.add(topic);
-    void this.flush();
+    if (!this.sending && this.client) this.sent = this.flush();
   }
 
+  /** Once what was given to it is sent. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.reconnect);
+    await this.sent;
     await this.client?.end();
   }
 
   /** One message at a time: what comes meanwhile goes into the next. */
   private async flush(): Promise<void> {
-    if (this.sending || !this.client) return;
     this.sending = true;
     try {
-      await setImmediate(); // what comes at the same time comes along, and what is in hand goes first
-      while (this.pending.size > 0 && this.client) {
+      for (;;) {
+        await pause(GATHER_MS);
+        if (this.pending.size === 0 || !this.client) return;
         let payload = this.sender;
         for (const topic of this.pending) {
           if (payload.length + topic.length >= MOST_BYTES) break;
