@@ -25,21 +25,22 @@ export class Engine {
     request: (docker: Dockerode, abortSignal: AbortSignal) => Promise<T>,
     faults: Faults = {},
   ): Promise<T> {
-    const settled = new AbortController();
+    const { signal } = call;
+    let onAbort: () => void = () => undefined;
     try {
       this.docker ??= connect(this.options);
       const docker = await this.docker;
-      call.signal.throwIfAborted();
+      signal.throwIfAborted();
       // The client drops the request by the signal, but not in all of its calls.
       const aborted = new Promise<never>((_resolve, reject) => {
-        const { signal } = call;
-        signal.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
+        onAbort = () => reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
       });
-      return await Promise.race([request(docker, call.signal), aborted]);
+      return await Promise.race([request(docker, signal), aborted]);
     } catch (cause) {
       throw translate(cause, this.address, call, faults);
     } finally {
-      settled.abort();
+      signal.removeEventListener('abort', onAbort);
     }
   }
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Call } from '../driver.js';
 import { quote } from '../posix/quote.js';
 import type { Answer, ExecSpec, Execution } from './execution.js';
@@ -129,10 +128,12 @@ class LaneRun {
   /** The first word; undefined where none came within so many milliseconds. */
   async answer(withinMs: number): Promise<LaneWord | undefined> {
     this.listening ??= this.listen();
-    const timer = new AbortController();
-    const patience = pause(withinMs, undefined, { signal: timer.signal }).catch(() => undefined);
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, withinMs);
+    });
     await Promise.race([this.listening, patience]);
-    timer.abort();
+    clearTimeout(timer);
     return this.word;
   }
 
