@@ -53,10 +53,11 @@ export class SweepSteps {
     silent: Parameters<SweepStore['heard']>[1],
   ): Promise<void> {
     const { sweeps, signals, allocator, log } = this.parts;
-    const { isNew } = await sweeps.heard(name, silent);
+    const { isNew, answered } = await sweeps.heard(name, silent);
     if (!isNew) return;
     if (silent.length > 0) log.warn({ blueprint: name, silent }, 'not every host of a blueprint answers');
     signals.send('events');
+    if (!answered) return;
     for (const type of ['host', 'working-copy'] as const) allocator.poke({ tier, type });
   }
 
