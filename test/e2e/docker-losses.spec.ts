@@ -59,6 +59,11 @@ async function sweepTwice(...suspects: string[]): Promise<void> {
 
   afterAll(async () => {
     await berth?.ok('POST /v1/blueprints/box/disable', { body: {} });
+    // What is being built to be kept warm is there only afterwards.
+    await until(
+      () => rows(`state = 'pending'`),
+      (building) => building.length === 0,
+    );
     for (const id of (await berth?.ok('GET /v1/resources?state=active'))?.items.map(({ id }: Shown) => id) ??
       []) {
       await berth.ok(`POST /v1/resources/${id}/release`, { body: {} });
