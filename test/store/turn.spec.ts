@@ -85,7 +85,7 @@ async function turn(
 ) {
   let looked: string[] = [];
   const decide = ({ demand, snapshot, now }: Turn) => {
-    looked = demand.map(({ id }) => id);
+    looked = demand.map(({ id }) => id).sort(); // who comes first is for the domain to say
     const decisions = allocate(demand, snapshot, now);
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
