@@ -116,7 +116,8 @@ export class ResourceSteps {
         'a resource could not be built',
       );
       await blueprints.failed(blueprint.name, message);
-      await this.save(resource, { state: 'broken', reason: message });
+      if (leftNothing(error, resource)) await this.gone(resource, blueprint, message);
+      else await this.save(resource, { state: 'broken', reason: message });
     }
     signals.send('events', 'due');
     allocator.poke(pool);
@@ -209,7 +210,7 @@ export class ResourceSteps {
     blueprint: BlueprintRow,
     signal: AbortSignal,
   ): Promise<void> {
-    const { leases, views, allocator, signals } = this.parts;
+    const { leases, views, signals } = this.parts;
     const live = await leases.liveOn(resource.id);
     if (live.length > 0) {
       await leases.requeue(live, resource.reason ?? 'resource-lost');
@@ -223,7 +224,13 @@ export class ResourceSteps {
     }
     const { driver, view } = await views.resource(resource);
     await within('destroy', signal, (call) => driver.destroy(view, call));
-    await this.save(resource, { state: 'destroyed' });
+    await this.gone(resource, blueprint);
+  }
+
+  /** Nothing is left of it: its slot is free, and the host that it stood on. */
+  private async gone(resource: ClaimedResource, blueprint: BlueprintRow, reason?: string): Promise<void> {
+    const { leases, allocator, signals } = this.parts;
+    await this.save(resource, { state: 'destroyed', reason });
     allocator.poke({ tier: blueprint.tier, type: resource.type });
     if (resource.hostLeaseId === null) return;
     await leases.end([resource.hostLeaseId], { to: 'released', ended: 'released' });
@@ -238,6 +245,14 @@ export class ResourceSteps {
     if (!saved) await claims.rest('resources', resource.id, processId, null);
     return saved;
   }
+}
+
+/**
+ * Whether a build that failed left nothing that had to be destroyed first, which may take for ever where the address was
+ * wrong: nobody can have begun it before, and this time it came to nothing.
+ */
+function leftNothing(error: unknown, { claims }: ClaimedResource): boolean {
+  return error instanceof DriverError && error.madeNothing && claims === 1;
 }
 
 /** The database is away: nobody's fault who built or cleaned, and the step is taken anew. */

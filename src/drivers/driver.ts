@@ -254,6 +254,8 @@ export type DriverFaultCode =
 /** The one error that leaves a driver: the library's own is translated at the edge and kept as `cause`. */
 export class DriverError extends Error {
   readonly temporary: boolean;
+  /** Of a `build`: it failed before anything was asked of the far side, so that there is nothing to destroy. */
+  readonly madeNothing: boolean;
   readonly details: Record<string, unknown>;
 
   constructor(
@@ -261,13 +263,20 @@ export class DriverError extends Error {
     message: string,
     {
       temporary = false,
+      madeNothing = false,
       details = {},
       cause,
-    }: { temporary?: boolean; details?: Record<string, unknown>; cause?: unknown } = {},
+    }: {
+      temporary?: boolean;
+      madeNothing?: boolean;
+      details?: Record<string, unknown>;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause });
     this.name = 'DriverError';
     this.temporary = temporary;
+    this.madeNothing = madeNothing;
     this.details = details;
   }
 }

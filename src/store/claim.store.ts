@@ -15,6 +15,8 @@ interface Claimed {
 export type ClaimedLease = LeaseRow & Claimed;
 
 export interface ClaimedResource extends ResourceRow, Claimed {
+  /** How often it was claimed, this time included. */
+  claims: number;
   /** State of the host lease that a working copy stands on; null where it is not there yet. */
   hostLeaseState: LeaseState | null;
 }
@@ -53,7 +55,7 @@ export class ClaimStore {
     const rows = await this.db.rows<ClaimedResource & { now: Date }>(
       {
         name: 'claim-resources',
-        text: `${claimed('resources AS r')} RETURNING ${RESOURCE_COLUMNS}, r.attempts, clock_timestamp() AS now,
+        text: `${claimed('resources AS r', ', claims = claims + 1')} RETURNING ${RESOURCE_COLUMNS}, r.attempts, r.claims, clock_timestamp() AS now,
                  (SELECT h.state FROM leases h WHERE h.id = r.host_lease_id) AS host_lease_state`,
       },
       [claim, limit],
@@ -156,8 +158,11 @@ function withClock<T extends Claimed & { now: Date }>({ now, ...row }: T): Omit<
   return { ...row, clockAheadMs: now.getTime() - Date.now() };
 }
 
-function claimed(table: 'leases AS l' | 'resources AS r' | 'operations AS o' | 'sweeps AS s'): string {
-  return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL
+function claimed(
+  table: 'leases AS l' | 'resources AS r' | 'operations AS o' | 'sweeps AS s',
+  change = '',
+): string {
+  return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL${change}
      WHERE id = ANY (ARRAY (
        SELECT id FROM ${table}
         WHERE ((due_at <= now() AND claimed_until IS NULL) OR claimed_until <= now())

@@ -109,7 +109,7 @@ export class ResourceStore {
                    state = coalesce($4, state), hygiene = coalesce($5, hygiene), handle = coalesce($6, handle),
                    verified = coalesce($7, verified), reason = coalesce($8, reason),
                    active_at = CASE WHEN $4 = 'active' THEN now() ELSE active_at END,
-                   ended_at = CASE WHEN $4 IN ('released', 'broken') THEN now() ELSE ended_at END,
+                   ended_at = CASE WHEN $4 IN ('released', 'broken', 'destroyed') THEN coalesce(ended_at, now()) ELSE ended_at END,
                    due_at = CASE WHEN $4 = 'destroyed' THEN NULL ELSE now() END,
                    claim = NULL, claimed_until = NULL, attempts = 0
              WHERE id = $1 AND state = $2 AND claim = $3 AND (leases = 0 OR $4 IS DISTINCT FROM 'released') RETURNING *),

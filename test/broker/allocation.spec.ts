@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { BrokerError } from '../../src/domain/errors.js';
 import { DriverError } from '../../src/drivers/driver.js';
 import { gate, type Shown, until, useInstallation } from '../support/installation.js';
 import { mostHolders } from '../support/invariants.js';
@@ -485,6 +486,40 @@ describe('a build that fails', () => {
     await berth.sql(`UPDATE blueprints SET retry_at = now()`);
     await berth.becomes(id, 'active');
     expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures: 0, lastFailure: null });
+  });
+
+  it('before anything was made leaves nothing behind, though what it was built by is never there', async () => {
+    berth.script = ({ method }) => {
+      if (method === 'destroy') throw new DriverError('unreachable', 'No such engine.', { temporary: true });
+      if (method === 'build') throw new DriverError('unreachable', 'No such engine.', { madeNothing: true });
+    };
+    await berth.declare(hosts('box', { resources: 1, spec: { image: 'mistyped' } }));
+    await approved(['box'], 'step');
+    const { id } = await berth.request('step');
+    const [{ id: left }] = await until(
+      async () => (await berth.ok('GET /v1/resources')).items,
+      ([resource]) => resource?.state === 'destroyed',
+    );
+    expect(await berth.read(left)).toMatchObject({ reason: 'No such engine.' });
+    berth.script = () => undefined;
+    await berth.declare(hosts('box', { resources: 1 }));
+    await berth.approve('step', 'box');
+    await berth.becomes(id, 'active');
+    expect(berth.calls('destroy')).toBe(0);
+  });
+
+  it('that may have been begun before is destroyed, whatever the last try came to', async () => {
+    berth.script = ({ method, nth }) => {
+      if (method !== 'build') return;
+      if (nth === 1) throw new BrokerError('unavailable', 'The database went away under it.');
+      throw new DriverError('unreachable', 'No such engine.', { madeNothing: true });
+    };
+    await berth.declare(hosts('box', { resources: 1 }));
+    await approved(['box'], 'step');
+    await berth.request('step');
+    const [{ id }] = (await berth.ok('GET /v1/resources')).items;
+    await berth.becomes(id, 'destroyed');
+    expect(berth.calls('destroy')).toBe(1);
   });
 
   it('or takes long holds up no release, however many there are', async () => {

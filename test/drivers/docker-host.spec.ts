@@ -351,7 +351,7 @@ const docker = client(engine ?? 'unix:///nowhere');
   });
 
   describe('an engine', () => {
-    it('that is not there is unreachable, which is temporary', async () => {
+    it('that is not there is unreachable, which is temporary, and leaves nothing to destroy', async () => {
       const { blueprint } = resourceOf({ engine: 'unix:///nowhere/docker.sock' });
       await expect(driver.list(blueprint, broker, unhurried())).rejects.toMatchObject({
         code: 'unreachable',
@@ -361,6 +361,7 @@ const docker = client(engine ?? 'unix:///nowhere');
       await expect(driver.build(refusing, unhurried())).rejects.toMatchObject({
         code: 'unreachable',
         temporary: true,
+        madeNothing: true,
       });
       made.length = 0;
     });
@@ -382,6 +383,7 @@ const docker = client(engine ?? 'unix:///nowhere');
         code: 'refused',
         message: expect.stringMatching(/is 19.03.15; it must be 20.10 or newer/),
         temporary: false,
+        madeNothing: true,
       });
       expect(asked).toEqual(['/version']);
       old.closeAllConnections();

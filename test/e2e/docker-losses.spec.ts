@@ -54,11 +54,18 @@ async function sweepTwice(...suspects: string[]): Promise<void> {
       () => violations(berth.db, { atRest: true }),
       (found) => found.length === 0,
     );
-    expect(await there()).toEqual(await rows(`state <> 'destroyed'`));
+    // Of what is being built to be kept warm the row comes first.
+    const both = async () => [await there(), await rows(`state <> 'destroyed'`)].map(String);
+    await until(both, ([engines, brokers]) => engines === brokers);
   });
 
   afterAll(async () => {
     await berth?.ok('POST /v1/blueprints/box/disable', { body: {} });
+    // What is being built to be kept warm is there only afterwards.
+    await until(
+      () => rows(`state = 'pending'`),
+      (building) => building.length === 0,
+    );
     for (const id of (await berth?.ok('GET /v1/resources?state=active'))?.items.map(({ id }: Shown) => id) ??
       []) {
       await berth.ok(`POST /v1/resources/${id}/release`, { body: {} });

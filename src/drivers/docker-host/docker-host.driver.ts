@@ -82,7 +82,7 @@ export class DockerHostDriver implements Driver {
   async build(resource: ResourceView, call: Call): Promise<Built> {
     const spec = dockerHostSpec(resource.blueprint.spec);
     const engine = this.engines.of(spec);
-    await this.machines.engineOf(engine, call);
+    await this.machines.engineOf(engine, call).catch(withNothingMade);
     if (egressOf(spec.network)) await this.requireRuled(engine, spec, call);
     const gate = await makeGate(engine, resource, this.resolver(), call);
     const { Id, Config, Args } = await makeContainer(engine, resource, gate, call);
@@ -225,6 +225,11 @@ export class DockerHostDriver implements Driver {
     void this.standbys.close(resource.id);
     return { takeAttached: () => this.attached.take(id) };
   }
+}
+
+/** An engine that has not been spoken to has nothing that would have to be removed, and may not exist at all. */
+function withNothingMade(fault: DriverError): never {
+  throw new DriverError(fault.code, fault.message, { ...fault, madeNothing: true, cause: fault.cause });
 }
 
 function notClean(why: string): DriverError {
