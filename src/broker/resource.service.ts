@@ -1,6 +1,7 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { EventStore } from '../store/event.store.js';
+import type { LeaseStore } from '../store/lease.store.js';
 import type { Page } from '../store/page.js';
 import type { ResourceFilter, ResourceRow, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
@@ -13,6 +14,7 @@ export type { ResourceRow as ResourceView } from '../store/resource.store.js';
 export class ResourceService {
   constructor(
     private readonly resources: ResourceStore,
+    private readonly leases: LeaseStore,
     private readonly losses: Losses,
     private readonly events: EventStore,
     private readonly allocator: Allocator,
@@ -33,6 +35,30 @@ export class ResourceService {
   async release(id: string, by: Principal): Promise<ResourceRow> {
     await this.get(id);
     await this.losses.take([id], { to: 'released', reason: 'released by an admin', by: by.name });
+    return this.get(id);
+  }
+
+  /**
+   * The same of what can't be destroyed because what it stands on is gone for good, as `why` says, and of all that stands
+   * on it: it counts as destroyed from now on, and nothing is done there. What turns up all the same is an orphan, and
+   * swept.
+   */
+  async giveUp(id: string, why: string, by: Principal): Promise<ResourceRow> {
+    await this.get(id);
+    const { resources, leases, allocator, signals } = this;
+    const reason = `gone: ${why}`;
+    const ids = [...(await resources.standingOn(id)), id];
+    await this.losses.take(ids, { to: 'broken', reason, by: by.name });
+    const gone = await resources.giveUp(ids, reason, by.name);
+    await leases.end(
+      gone.flatMap(({ hostLeaseId }) => hostLeaseId ?? []),
+      { to: 'released', ended: 'released' },
+    );
+    signals.send('events', 'due');
+    for (const { tier, type } of gone) {
+      allocator.poke({ tier, type });
+      if (type === 'working-copy') allocator.poke({ tier, type: 'host' });
+    }
     return this.get(id);
   }
 

@@ -17,6 +17,16 @@ export const UPKEEP = [
   onResource('uncordon', 'let a resource serve again', ({ api }, request) =>
     data(api.POST('/v1/resources/{id}/uncordon', request)),
   ),
+  command(
+    'give-up',
+    'count a resource as destroyed, with what stands on it: its engine or machine is gone for good',
+  )
+    .argument('<resource>')
+    .requiredOption('--reason <text>', 'how you know')
+    .action(async (id: string, options: CommonOptions & { reason: string }) => {
+      const request = { params: { path: { id } }, body: { gone: options.reason } };
+      print(options, await data(connect(options).api.POST('/v1/resources/{id}/release', request)));
+    }),
   command('isolation', 'who can touch whose work').action(async (options: CommonOptions) => {
     const report = await data(connect(options).api.GET('/v1/isolation'));
     print(options, report, ({ policy, findings, interference }) =>

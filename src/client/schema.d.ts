@@ -1308,6 +1308,10 @@ export interface components {
             /** @description Gives the next page; null on the last. */
             nextCursor: string | null;
         };
+        ReleaseResourceBody: {
+            /** @description What it stands on is gone for good, and how you know: it is given up at once, with all that stands on it and their leases, and nothing is destroyed there. What turns up all the same is swept. */
+            gone?: string;
+        };
         OperationBody: {
             /**
              * @description `land`: squash-merge and push.
@@ -4323,7 +4327,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["EmptyBody"];
+                "application/json": components["schemas"]["ReleaseResourceBody"];
             };
         };
         responses: {

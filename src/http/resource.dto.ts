@@ -2,7 +2,7 @@ import { ApiProperty } from '@nestjs/swagger';
 import type { ResourceView } from '../broker/resource.service.js';
 import type { ResourceType } from '../domain/blueprint.js';
 import { HYGIENE, type Hygiene, RESOURCE, type ResourceState } from '../domain/state-machine.js';
-import { Choice, NameField, Optional } from './fields.js';
+import { Choice, NameField, Optional, Text } from './fields.js';
 import { RESOURCE_TYPES } from './lease.dto.js';
 import { ListQuery, pageOf } from './page.dto.js';
 import { Field, Maybe, Nullable, NullableWhen, OneOf, When } from './response-fields.js';
@@ -60,6 +60,15 @@ export class Resource {
   @NullableWhen() activeAt!: Date | null;
   @NullableWhen() lastUsedAt!: Date | null;
   @NullableWhen() endedAt!: Date | null;
+}
+
+export class ReleaseResourceBody {
+  @Optional()
+  @Text(
+    1000,
+    'What it stands on is gone for good, and how you know: it is given up at once, with all that stands on it and their leases, and nothing is destroyed there. What turns up all the same is swept.',
+  )
+  gone?: string;
 }
 
 export class ResourcePage extends pageOf(Resource) {}

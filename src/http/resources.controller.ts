@@ -8,7 +8,7 @@ import { Describe } from './describe.js';
 import { EmptyBody } from './empty.dto.js';
 import { pageAs } from './page.dto.js';
 import { By, Id } from './request.js';
-import { Resource, ResourcePage, ResourceQuery, toResource } from './resource.dto.js';
+import { ReleaseResourceBody, Resource, ResourcePage, ResourceQuery, toResource } from './resource.dto.js';
 
 @ApiTags('Resources')
 @Controller('v1/resources')
@@ -35,12 +35,18 @@ export class ResourcesController {
   @Describe({
     summary: 'Release a resource',
     description: 'Destroys it, at once where it is idle; its leases are broken.',
-    body: EmptyBody,
+    body: ReleaseResourceBody,
     answers: { 200: Resource },
     faults: ['not-found', 'illegal-move'],
   })
-  async release(@Id('res') id: string, @Body() _body: EmptyBody, @By() by: Principal): Promise<Resource> {
-    return toResource(await this.resources.release(id, by));
+  async release(
+    @Id('res') id: string,
+    @Body() { gone }: ReleaseResourceBody,
+    @By() by: Principal,
+  ): Promise<Resource> {
+    return toResource(
+      await (gone === undefined ? this.resources.release(id, by) : this.resources.giveUp(id, gone, by)),
+    );
   }
 
   @Post(':id/cordon')

@@ -158,6 +158,53 @@ export class ResourceStore {
     return rows.map(({ id }) => id);
   }
 
+  /** What is not destroyed of that which stands on the resource. */
+  async standingOn(id: string): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
+      {
+        text: `SELECT r.id FROM leases h JOIN resources r ON r.id = h.for_resource
+                WHERE h.resource_id = $1 AND r.state <> 'destroyed'`,
+      },
+      [id],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /**
+   * Takes resources that are over for destroyed, and with them their leases, though nobody has seen to it: what they stood
+   * on is gone for good. Returns those that were not before. Leases are locked before resources, and each in the order of
+   * their ids, as wherever several are.
+   */
+  giveUp(
+    ids: readonly string[],
+    reason: string,
+    by: string,
+  ): Promise<Pick<ResourceRow, 'id' | 'tier' | 'type' | 'hostLeaseId'>[]> {
+    return this.db.rows(
+      {
+        text: `WITH held AS MATERIALIZED (
+            SELECT id FROM leases WHERE resource_id = ANY ($1) AND state IN ('released', 'broken')
+             ORDER BY id FOR NO KEY UPDATE),
+          over AS (
+            UPDATE leases SET state = 'destroyed', destroyed_at = now(), due_at = NULL, claim = NULL, claimed_until = NULL
+             WHERE id = ANY (ARRAY (SELECT id FROM held)) AND state IN ('released', 'broken') RETURNING *),
+          places AS MATERIALIZED (
+            SELECT id FROM resources WHERE id = ANY ($1) AND (SELECT count(*) FROM over) >= 0 ORDER BY id FOR NO KEY UPDATE),
+          gone AS (
+            UPDATE resources SET state = 'destroyed', leases = 0, reason = $2, due_at = NULL, claim = NULL, claimed_until = NULL
+             WHERE id = ANY (ARRAY (SELECT id FROM places)) AND state IN ('released', 'broken') RETURNING *),
+          logged AS (
+            INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
+            SELECT 'lease.destroyed', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, $3, '{}'
+              FROM over
+            UNION ALL
+            SELECT 'resource.destroyed', NULL, id, blueprint, NULL, $3, jsonb_build_object('reason', $2::text) FROM gone)
+          SELECT id, tier, type, host_lease_id FROM gone`,
+      },
+      [ids, reason, by],
+    );
+  }
+
   async setCordoned(id: string, cordoned: boolean): Promise<void> {
     await this.db.rows({ text: 'UPDATE resources SET cordoned = $2, due_at = now() WHERE id = $1' }, [
       id,

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
 import type { FakeCall } from '../../src/drivers/fake.driver.js';
 import { type Shown, until, useInstallation } from '../support/installation.js';
+import { violations } from '../support/invariants.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 
 const berth = useInstallation(policy('low'), tier('low'));
@@ -124,6 +125,72 @@ describe('a resource that is gone before its lease is active', () => {
     expect(requeued.resource).not.toBe(resource);
     await berth.becomes(requeued.resource, 'destroyed');
     expect((await berth.ok('GET /v1/blueprints/trees')).failures).toBe(0);
+  });
+});
+
+describe('a resource whose engine is gone for good', () => {
+  const gone = 'The machine burnt down.';
+  const unreachable = new DriverError('unreachable', 'No such engine.', { temporary: true });
+  /** An admin's word that the resource is gone. */
+  const giveUp = (id: string) => berth.ok(`POST /v1/resources/${id}/release`, { body: { gone } });
+  const settled = () =>
+    until(
+      () => violations(berth.db, { atRest: true }),
+      (found) => found.length === 0,
+    );
+  beforeEach(() => {
+    berth.script = ({ method }) => {
+      if (method === 'cut' || method === 'destroy') throw unreachable;
+    };
+  });
+
+  it('is given up when an admin says so, with its leases, and another takes its place', async () => {
+    await berth.declare(hosts('box', { resources: 1 }));
+    const { id, resource } = await berth.lease('step');
+    await command(id, 'echo');
+    await berth.release(id);
+    expect(await giveUp(resource)).toMatchObject({ state: 'destroyed', leases: 0, reason: `gone: ${gone}` });
+    expect(await berth.read(id)).toMatchObject({ state: 'destroyed', ended: 'released' });
+    expect((await berth.lease('step')).resource).not.toBe(resource);
+    const [last] = (await berth.events(`&resource=${resource}`)).slice(-1);
+    expect(last).toMatchObject({
+      kind: 'resource.destroyed',
+      principal: 'admin',
+      data: { reason: `gone: ${gone}` },
+    });
+    await settled();
+  });
+
+  it('takes along what stands on it, whose leases are told', async () => {
+    const { id, resource } = await berth.lease('step', checkout);
+    const host = await hostOf(resource);
+    await giveUp(host);
+    for (const one of [host, resource]) expect(await berth.read(one)).toMatchObject({ state: 'destroyed' });
+    expect(await berth.read(id)).toMatchObject({ state: 'destroyed', ended: 'resource-lost' });
+    await settled();
+  });
+
+  it('is given up only for a reason', async () => {
+    const { resource } = await berth.lease('step');
+    const refused = await berth.call(`POST /v1/resources/${resource}/release`, { body: { gone: '' } });
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: 'gone' }] } });
+    expect(await berth.read(resource)).toMatchObject({ state: 'active' });
+  });
+
+  it('is swept where it turns up all the same', async () => {
+    const { resource } = await berth.lease('step');
+    await giveUp(resource);
+    const { suspects } = await berth.ok('GET /v1/sweep');
+    expect(suspects).toMatchObject([{ kind: 'orphan', resource }]);
+  });
+
+  it('may be given up again, and alone where what it stands on is there', async () => {
+    berth.script = () => undefined;
+    const { resource } = await berth.lease('step', checkout);
+    const host = await hostOf(resource);
+    for (const _ of [1, 2]) expect(await giveUp(resource)).toMatchObject({ state: 'destroyed' });
+    expect(await berth.becomes(host, { leases: 0 })).toMatchObject({ state: 'active' });
+    await settled();
   });
 });
 

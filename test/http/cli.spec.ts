@@ -132,6 +132,17 @@ describe('--json', () => {
   });
 });
 
+describe('give-up', () => {
+  it('counts a resource as destroyed, for the reason that must be given', async () => {
+    const { resource } = await world.lease();
+    const asAdmin = { BERTH_TOKEN: world.tokens.admin };
+    expect(await berth(['give-up', resource], asAdmin)).toMatchObject({ code: 64 });
+    const { stdout } = await berth(['give-up', resource, '--reason', 'It burnt down.', '--json'], asAdmin);
+    expect(JSON.parse(stdout)).toMatchObject({ state: 'destroyed', reason: 'gone: It burnt down.' });
+    world.existing.delete(resource);
+  });
+});
+
 describe('sweep', () => {
   const asAdmin = () => ({ BERTH_TOKEN: world.tokens.admin });
 
