@@ -9,9 +9,9 @@ import { report } from './report.js';
 import { startServed } from './served.js';
 
 const WAITING = 1_000;
-const HANDOFFS = 60;
-/** As many before them are not counted: the first answers are made by code that was never run. */
-const WARMING_UP = 20;
+const HANDOFFS = 100;
+/** As many before them are not counted: a broker that has just started runs code that was not compiled yet. */
+const WARMING_UP = 200;
 /** No more are made where they take longer than that. */
 const MOST_MS = 10_000;
 /** To put a thousand into the queue takes long where the machine is busy. */
