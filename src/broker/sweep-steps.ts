@@ -4,7 +4,6 @@ import { DriverError } from '../drivers/driver.js';
 import type { BlueprintRow, BlueprintStore } from '../store/blueprint.store.js';
 import type { ClaimedSweep, ClaimStore } from '../store/claim.store.js';
 import type { SweepStore } from '../store/sweep.store.js';
-import type { Allocator } from './allocator.js';
 import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import type { Looked, Sweep } from './sweep.js';
@@ -15,7 +14,6 @@ export interface SweepStepsParts {
   sweeps: SweepStore;
   sweep: Sweep;
   losses: Losses;
-  allocator: Allocator;
   signals: Signals;
   log: Logger;
   processId: string;
@@ -32,33 +30,25 @@ export class SweepSteps {
     const now = new Date(Date.now() + clockAheadMs);
     try {
       const looked = await this.parts.sweep.look(blueprint, now, signal);
-      await this.hear(blueprint, looked.silent);
+      await this.hear(id, looked.silent);
       await this.act(blueprint, looked, signal);
-      const isSuspicious = looked.suspects.some(({ kind }) => kind === 'missing') || looked.silent.length > 0;
+      const isSuspicious = looked.suspects.some(({ kind }) => kind === 'missing');
       await sweeps.swept(id, processId, null, isSuspicious ? SECOND_LOOK_SECONDS : SWEEP_SECONDS);
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('sweeps', id, processId);
-      await this.hear(blueprint, [{ place: null, code: error.code, reason: error.message }]);
+      await this.hear(id, [{ place: null, code: error.code, reason: error.message }]);
       await sweeps.swept(id, processId, error.message, SWEEP_SECONDS);
     }
   }
 
-  /**
-   * Silence is told when it begins and when it ends, and not at each sweep. What is on a machine that answers again may
-   * be lent again.
-   */
-  private async hear(
-    { name, tier }: BlueprintRow,
-    silent: Parameters<SweepStore['heard']>[1],
-  ): Promise<void> {
-    const { sweeps, signals, allocator, log } = this.parts;
-    const { isNew, answered } = await sweeps.heard(name, silent);
+  /** Silence is told when it begins and when it ends, and not at each sweep. */
+  private async hear(blueprint: string, silent: Parameters<SweepStore['heard']>[1]): Promise<void> {
+    const { sweeps, signals, log } = this.parts;
+    const { isNew } = await sweeps.heard(blueprint, silent);
     if (!isNew) return;
-    if (silent.length > 0) log.warn({ blueprint: name, silent }, 'not every host of a blueprint answers');
+    if (silent.length > 0) log.warn({ blueprint, silent }, 'not every host of a blueprint answers');
     signals.send('events');
-    if (!answered) return;
-    for (const type of ['host', 'working-copy'] as const) allocator.poke({ tier, type });
   }
 
   /** What is suspicious for the first time is only remembered. */

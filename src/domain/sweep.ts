@@ -1,6 +1,6 @@
 /** How often what exists is compared with the rows, in seconds. */
 export const SWEEP_SECONDS = 15;
-/** After how long a look that found something missing under a lease, or a machine silent, is repeated; of what is missing also the least time until it is believed, in seconds. */
+/** After how long a look that found something missing under a lease is repeated, and the least time between it and the second, in seconds. */
 export const SECOND_LOOK_SECONDS = 5;
 /** How long something must have been seen without a live row before it is destroyed, in seconds. */
 export const ORPHAN_SECONDS = 60;

@@ -51,8 +51,6 @@ export class FakeDriver implements Driver {
   readonly shareable: boolean;
   /** Names of the blueprints whose endpoints do not answer when asked what there is. */
   readonly silent = new Set<string>();
-  /** Places that do not. */
-  readonly silentPlaces = new Set<string>();
   readonly calls: Omit<FakeCall, 'signal'>[] = [];
   readonly watch?: Watch;
   /** Who listens now; each is told the id of a resource that ended, or why it can't listen any more. */
@@ -171,8 +169,7 @@ export class FakeDriver implements Driver {
       place: null,
       alive: true,
     }));
-    const silence = { code: 'unreachable', reason: 'It does not answer.' } as const;
-    return { found, silent: [...this.silentPlaces].map((place) => ({ place, ...silence })) };
+    return { found, silent: [] };
   }
 
   private async *listen({ signal }: Call): AsyncGenerator<string> {

@@ -104,8 +104,8 @@ export class SweepStore {
   async heard(
     blueprint: string,
     silent: readonly Pick<Silence, 'place' | 'code' | 'reason'>[],
-  ): Promise<{ isNew: boolean; answered: boolean }> {
-    const rows = await this.db.rows<{ kind: string }>(
+  ): Promise<{ isNew: boolean }> {
+    const rows = await this.db.rows(
       {
         name: 'remember-silences',
         text: `WITH asked AS (
@@ -131,7 +131,7 @@ export class SweepStore {
       },
       [blueprint, JSON.stringify(silent)],
     );
-    return { isNew: rows.length > 0, answered: rows.some(({ kind }) => kind === 'host.answered') };
+    return { isNew: rows.length > 0 };
   }
 
   /** Whatever did not answer when it was last asked. */

@@ -378,8 +378,8 @@ function withRoomOf({ snapshot: { blueprints, reclaimable } }: Look, later: Look
 const NO_ROOM = { failures: 0, slots: [], places: [] };
 
 /**
- * Free slots, each with a machine that none of the blueprint's live resources is on, and that does not keep silent, where
- * it lists machines. After each failed build another machine is the first.
+ * Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. After each
+ * failed build another machine is the first.
  */
 function roomOf(
   { type, spec }: Blueprint,
@@ -392,13 +392,6 @@ function roomOf(
   return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
 }
 
-/** SQL for whether the machine that the resource `r` is, or stands on, did not answer when it was last asked. */
-function isSilent(r: string): string {
-  return `((${r}.place IS NOT NULL OR ${r}.host_lease_id IS NOT NULL) AND EXISTS (
-             SELECT FROM resources m JOIN silences x ON x.blueprint = m.blueprint AND x.place = m.place
-              WHERE m.id = ANY (ARRAY [${r}.id, (SELECT resource_id FROM leases WHERE id = ${r}.host_lease_id)])))`;
-}
-
 /**
  * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
  * many, $5 kinds and $6 names of the objects that came in, $7 the ids of their leases, $8 the scope, $9 whether to look
@@ -408,7 +401,6 @@ function isSilent(r: string): string {
  *
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
  * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
- * What is on a machine that did not answer when it was last asked is not given.
  */
 const LOOK = {
   name: 'turn-look',
@@ -487,8 +479,7 @@ const LOOK = {
                 AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned
               LIMIT p.asks)))
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
-         WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')
-           AND NOT ${isSilent('r')}) a) AS available,
+         WHERE NOT r.outdated AND (r.host_lease_id IS NULL OR h.state = 'active')) a) AS available,
       (SELECT coalesce(jsonb_agg(s), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
          WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
@@ -514,8 +505,7 @@ const ROOM = {
                   OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
                   LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 + p.warm END) END AS slots,
                ARRAY (SELECT r.place FROM resources r
-                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed'
-                      UNION SELECT x.place FROM silences x WHERE x.blueprint = p.name) AS places
+                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
           FROM pool p) b) AS rooms,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
         SELECT id, blueprint, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (
@@ -524,7 +514,6 @@ const ROOM = {
              FROM resources r
             WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
               AND now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(p.idle_after_seconds, 0))
-              AND NOT ${isSilent('r')}
             ORDER BY r.last_used_at NULLS FIRST LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 END)
           UNION ALL
           SELECT c.id, c.blueprint, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
@@ -532,7 +521,7 @@ const ROOM = {
             JOIN resources c ON c.id = h.for_resource JOIN blueprints b ON b.name = c.blueprint
             JOIN resources s ON s.id = h.resource_id
            WHERE h.blueprint = p.name AND h.state = 'active' AND h.for_resource IS NOT NULL
-             AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean' AND NOT ${isSilent('c')}
+             AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean'
              -- One just built for a lease that waits for it is not idle, though nobody holds it yet.
              AND NOT (c.uses = 0 AND EXISTS (SELECT FROM leases w WHERE w.id = c.built_for AND w.state = 'pending'))) idle
          WHERE $3 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))

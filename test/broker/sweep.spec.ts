@@ -1,8 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
 import type { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { gate, type Shown, until, useInstallation } from '../support/installation.js';
-import { checkout, consumer, copies, hosts, machines, policy, tier } from '../support/manifests.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
 
 const berth = useInstallation(policy('low'), tier('low'));
 let containers: FakeDriver;
@@ -214,55 +214,5 @@ describe('sweeping', () => {
     const viewer = (await berth.ok('POST /v1/people/vic/tokens', { body: {} })).token;
     expect((await berth.call('GET /v1/sweep', { token: viewer })).status).toBe(200);
     expect((await berth.call('POST /v1/sweep', { token: viewer, body: {} })).status).toBe(403);
-  });
-});
-
-describe('a machine that does not answer', () => {
-  /** Has the machine, or none, keep silent at the next sweep. */
-  async function silence(...places: string[]): Promise<void> {
-    const { silentPlaces } = berth.app.fakes.get('ssh-host') as FakeDriver;
-    silentPlaces.clear();
-    for (const place of places) silentPlaces.add(place);
-    await sweep();
-  }
-  afterEach(() => silence());
-
-  it('is lent to nobody, though it was used last, until it answers; then at once', async () => {
-    await berth.declare(machines('fleet', ['a', 'b']), consumer('lander', ['fleet']));
-    await berth.approve('lander', 'fleet');
-    const on = async (place: string) => berth.lease('lander', { attributes: { place } });
-    for (const { id } of [await on('b'), await on('a')]) await berth.release(id);
-    await silence('a');
-    const { resource } = await berth.lease('lander');
-    expect(await berth.read(resource)).toMatchObject({ place: 'b' });
-    const { id, state } = await berth.request('lander');
-    expect(state).toBe('pending');
-    await silence();
-    const served = await berth.becomes(id, 'active');
-    expect(await berth.read(served.resource)).toMatchObject({ place: 'a' });
-  });
-
-  it('is built on by nobody', async () => {
-    await berth.declare(machines('fleet', ['a', 'b']), consumer('lander', ['fleet']));
-    await berth.approve('lander', 'fleet');
-    await silence('a');
-    const { resource } = await berth.lease('lander');
-    expect(await berth.read(resource)).toMatchObject({ place: 'b' });
-    expect((await berth.request('lander')).state).toBe('pending');
-    expect(await berth.sql(`SELECT FROM resources WHERE place = 'a'`)).toEqual([]);
-  });
-
-  it('keeps its working copies', async () => {
-    await berth.declare(machines('fleet', ['a']), copies('trees', 'fleet'), consumer('lander', ['trees']));
-    await berth.approve('trees', 'fleet');
-    await berth.approve('lander', 'trees');
-    const first = await berth.lease('lander', checkout);
-    await berth.release(first.id);
-    await berth.becomes(first.resource, { hygiene: 'clean', leases: 0 });
-    await silence('a');
-    const { id, state } = await berth.request('lander', checkout);
-    expect(state).toBe('pending');
-    await silence();
-    expect(await berth.becomes(id, 'active')).toMatchObject({ resource: first.resource });
   });
 });
