@@ -8,7 +8,7 @@ import { FormerSpecs1764050000000 } from './1764050000000-former-specs.js';
 import { ResourceLists1764060000000 } from './1764060000000-resource-lists.js';
 import { Silences1764120000000 } from './1764120000000-silences.js';
 import { SealedEnvironments1764130000000 } from './1764130000000-sealed-environments.js';
-import { ClaimsCounted1764140000000 } from './1764140000000-claims-counted.js';
+import { GivenUp1764140000000 } from './1764140000000-given-up.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -22,5 +22,5 @@ export const MIGRATIONS = [
   ResourceLists1764060000000,
   Silences1764120000000,
   SealedEnvironments1764130000000,
-  ClaimsCounted1764140000000,
+  GivenUp1764140000000,
 ];

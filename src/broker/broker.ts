@@ -188,7 +188,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new CatalogueService(db, allocator, signals),
       leaseService,
       new FileService(leases, views, losses),
-      new ResourceService(resources, leases, losses, events, allocator, signals),
+      new ResourceService(resources, blueprints, drivers, losses, events, allocator, signals),
       new EventService(events, signals),
       isolation,
       sweepService,

@@ -211,10 +211,10 @@ export class CommandService {
     const stops = [`over ${lease.id}`, `cancel ${command.id}`].map((topic) =>
       signals.on(topic, () => abort.abort()),
     );
-    const driven = view.then(async ({ driver, view }) => {
+    const driven = view.then(async (driven) => {
       await setImmediate(); // the record goes first, and is made meanwhile
-      driver.expectCommand?.(view);
-      return { driver, view };
+      driven.driver.expectCommand?.(driven.view);
+      return driven;
     });
     driven.catch(() => undefined); // told by the record, if there is one
     const deafen = () => {

@@ -58,7 +58,9 @@ export class ResourceSteps {
       case 'break':
         return this.end(resource, 'broken', step.reason);
       case 'destroy':
-        return this.destroy(resource, blueprint, signal);
+        return this.destroy(resource, signal);
+      case 'let-go':
+        return this.letGo(resource);
       default:
         return step satisfies never;
     }
@@ -116,7 +118,7 @@ export class ResourceSteps {
         'a resource could not be built',
       );
       await blueprints.failed(blueprint.name, message);
-      if (leftNothing(error, resource)) await this.gone(resource, blueprint, message);
+      if (leftNothing(error, resource)) await this.gone(resource, message);
       else await this.save(resource, { state: 'broken', reason: message });
     }
     signals.send('events', 'due');
@@ -205,11 +207,7 @@ export class ResourceSteps {
   }
 
   /** Its leases end first: those not yet active go back to the queue, the others are told that it is lost. */
-  private async destroy(
-    resource: ClaimedResource,
-    blueprint: BlueprintRow,
-    signal: AbortSignal,
-  ): Promise<void> {
+  private async destroy(resource: ClaimedResource, signal: AbortSignal): Promise<void> {
     const { leases, views, signals } = this.parts;
     const live = await leases.liveOn(resource.id);
     if (live.length > 0) {
@@ -222,19 +220,22 @@ export class ResourceSteps {
       });
       signals.send('events', 'due', ...live, ...live.map((id) => `over ${id}`));
     }
-    const { driver, view } = await views.resource(resource);
-    await within('destroy', signal, (call) => driver.destroy(view, call));
-    await this.gone(resource, blueprint);
+    const { driver, view, isGone } = await views.resource(resource);
+    if (!isGone) await within('destroy', signal, (call) => driver.destroy(view, call));
+    await this.gone(resource);
   }
 
-  /** Nothing is left of it: its slot is free, and the host that it stood on. */
-  private async gone(resource: ClaimedResource, blueprint: BlueprintRow, reason?: string): Promise<void> {
-    const { leases, allocator, signals } = this.parts;
-    await this.save(resource, { state: 'destroyed', reason });
-    allocator.poke({ tier: blueprint.tier, type: resource.type });
-    if (resource.hostLeaseId === null) return;
-    await leases.end([resource.hostLeaseId], { to: 'released', ended: 'released' });
-    allocator.poke({ tier: blueprint.tier, type: 'host' });
+  /** Nothing is left of it, and its slot is free. */
+  private async gone(resource: ClaimedResource, reason?: string): Promise<void> {
+    const { tier, type } = resource;
+    if (await this.save(resource, { state: 'destroyed', reason })) this.parts.allocator.poke({ tier, type });
+  }
+
+  private async letGo({ id, tier, hostLeaseId }: ClaimedResource): Promise<void> {
+    const { leases, claims, allocator, signals, processId } = this.parts;
+    await leases.end([hostLeaseId as string], { to: 'released', ended: 'released' });
+    await claims.rest('resources', id, processId, null);
+    allocator.poke({ tier, type: 'host' });
     signals.send('events', 'due');
   }
 

@@ -1,10 +1,11 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
+import type { BlueprintStore } from '../store/blueprint.store.js';
 import type { EventStore } from '../store/event.store.js';
-import type { LeaseStore } from '../store/lease.store.js';
 import type { Page } from '../store/page.js';
 import type { ResourceFilter, ResourceRow, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
+import type { Drivers } from './drivers.js';
 import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 
@@ -14,7 +15,8 @@ export type { ResourceRow as ResourceView } from '../store/resource.store.js';
 export class ResourceService {
   constructor(
     private readonly resources: ResourceStore,
-    private readonly leases: LeaseStore,
+    private readonly blueprints: BlueprintStore,
+    private readonly drivers: Drivers,
     private readonly losses: Losses,
     private readonly events: EventStore,
     private readonly allocator: Allocator,
@@ -39,26 +41,25 @@ export class ResourceService {
   }
 
   /**
-   * The same of what can't be destroyed because what it stands on is gone for good, as `why` says, and of all that stands
-   * on it: it counts as destroyed from now on, and nothing is done there. What turns up all the same is an orphan, and
-   * swept.
+   * The same of what can't be destroyed because what it stands on is gone for good, as `why` says: nothing more is done
+   * there, neither for it nor for what stands on it. What turns up all the same is an orphan, and swept.
+   * @throws BrokerError `in-use` while its blueprint names the machine, on which the next would be built
    */
   async giveUp(id: string, why: string, by: Principal): Promise<ResourceRow> {
-    await this.get(id);
-    const { resources, leases, allocator, signals } = this;
+    const { place, blueprint: name } = await this.get(id);
+    const blueprint = await this.blueprints.get(name);
+    if (
+      blueprint &&
+      place !== null &&
+      this.drivers.get(blueprint.type).places(blueprint.spec)?.includes(place)
+    )
+      throw new BrokerError(
+        'in-use',
+        `Blueprint ${name} still lists the machine ${place}; take it out of spec.hosts first.`,
+      );
     const reason = `gone: ${why}`;
-    const ids = [...(await resources.standingOn(id)), id];
-    await this.losses.take(ids, { to: 'broken', reason, by: by.name });
-    const gone = await resources.giveUp(ids, reason, by.name);
-    await leases.end(
-      gone.flatMap(({ hostLeaseId }) => hostLeaseId ?? []),
-      { to: 'released', ended: 'released' },
-    );
-    signals.send('events', 'due');
-    for (const { tier, type } of gone) {
-      allocator.poke({ tier, type });
-      if (type === 'working-copy') allocator.poke({ tier, type: 'host' });
-    }
+    if (await this.resources.giveUp(id, reason, by.name)) this.signals.send('events', 'due', `over ${id}`);
+    await this.losses.take([id], { to: 'broken', reason, by: by.name });
     return this.get(id);
   }
 

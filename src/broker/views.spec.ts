@@ -9,6 +9,7 @@ const standing = (id: string): Standing => ({
   id,
   place: null,
   handle: {},
+  givenUp: false,
   formerSpec: null,
   blueprint: { name: 'box', type: 'docker-host', tier: 'low', spec: {} },
   lease: null,

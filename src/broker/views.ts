@@ -7,6 +7,8 @@ import type { Drivers } from './drivers.js';
 export interface Driven<V> {
   driver: Driver;
   view: V;
+  /** What it stands on, however far down, is gone for good, as an admin says. */
+  isGone: boolean;
 }
 
 /** Gathers from the rows what a driver needs to act. */
@@ -21,7 +23,11 @@ export class Views {
     let [top, ...below] = (await standing) ?? [];
     if (top?.id !== id) [top, ...below] = await this.resources.standing(id);
     if (!top) throw new Error(`There is no resource ${id}.`);
-    return { driver: this.drivers.get(top.blueprint.type), view: this.view(top, below) };
+    return {
+      driver: this.drivers.get(top.blueprint.type),
+      view: this.view(top, below),
+      isGone: [top, ...below].some(({ givenUp }) => givenUp),
+    };
   }
 
   /** What a lease holds, for `lease` to make use of: read beside the lease itself, so that neither waits for the other. */
@@ -37,8 +43,8 @@ export class Views {
     held?: Promise<Standing[]>,
   ): Promise<Driven<LeaseView>> {
     if (resourceId === null) throw new Error(`Lease ${id} holds no resource.`);
-    const { driver, view } = await this.resource({ id: resourceId }, held);
-    return { driver, view: { id, fence: fence ?? 0, attributes, resource: view } };
+    const { view, ...driven } = await this.resource({ id: resourceId }, held);
+    return { ...driven, view: { id, fence: fence ?? 0, attributes, resource: view } };
   }
 
   private view({ id, place, handle, formerSpec, blueprint }: Standing, below: Standing[]): ResourceView {

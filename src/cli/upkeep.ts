@@ -17,10 +17,7 @@ export const UPKEEP = [
   onResource('uncordon', 'let a resource serve again', ({ api }, request) =>
     data(api.POST('/v1/resources/{id}/uncordon', request)),
   ),
-  command(
-    'give-up',
-    'count a resource as destroyed, with what stands on it: its engine or machine is gone for good',
-  )
+  command('give-up', 'end a resource and what stands on it, whose engine or machine is gone for good')
     .argument('<resource>')
     .requiredOption('--reason <text>', 'how you know')
     .action(async (id: string, options: CommonOptions & { reason: string }) => {

@@ -1309,7 +1309,7 @@ export interface components {
             nextCursor: string | null;
         };
         ReleaseResourceBody: {
-            /** @description What it stands on is gone for good, and how you know: it is given up at once, with all that stands on it and their leases, and nothing is destroyed there. What turns up all the same is swept. */
+            /** @description What it stands on is gone for good, and this is how you know: it is given up, with what stands on it, and nothing more is done there. What turns up all the same is swept. */
             gone?: string;
         };
         OperationBody: {
@@ -4376,7 +4376,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `illegal-move` */
+            /** @description `illegal-move`, `in-use` */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -128,6 +128,18 @@ describe('the next step of a resource', () => {
     expect(step({ state: 'destroyed' })).toEqual(REST);
   });
 
+  it.each<[LeaseState | null, string]>([
+    [null, 'rest'],
+    ['pending', 'let-go'],
+    ['acquired', 'let-go'],
+    ['active', 'let-go'],
+    ['released', 'rest'],
+    ['broken', 'rest'],
+    ['destroyed', 'rest'],
+  ])('of a destroyed working copy whose host lease is %s is: %s', (hostLease, kind) => {
+    expect(step({ state: 'destroyed', hostLease })).toMatchObject({ kind });
+  });
+
   it('takes the limits of its blueprint as they are now', () => {
     expect(
       reconcileResource(resource({ uses: 1, hostLease: 'active' }), copies({ maxUses: 1 }), NOON),

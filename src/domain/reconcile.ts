@@ -60,6 +60,8 @@ export type ResourceStep =
   | { kind: 'release'; reason: 'single-use' | 'outdated' | 'retired' | 'idle' }
   | { kind: 'break'; reason: 'host-lost' | 'quarantined' }
   | { kind: 'destroy' }
+  /** Give back the host that it stood on. */
+  | { kind: 'let-go' }
   | { kind: 'rest'; until: Date | null };
 
 type Lifespan = Pick<Blueprint, 'reuse' | 'maxAgeSeconds' | 'maxUses' | 'idleAfterSeconds'>;
@@ -69,7 +71,7 @@ export function reconcileResource(resource: ResourceSubject, blueprint: Lifespan
   const { state, hygiene, hostLease, leases } = resource;
   switch (state) {
     case 'destroyed':
-      return { kind: 'rest', until: null };
+      return hostLease && !isOver(hostLease) ? { kind: 'let-go' } : { kind: 'rest', until: null };
     case 'released':
     case 'broken':
       return { kind: 'destroy' };

@@ -254,7 +254,7 @@ export type DriverFaultCode =
 /** The one error that leaves a driver: the library's own is translated at the edge and kept as `cause`. */
 export class DriverError extends Error {
   readonly temporary: boolean;
-  /** Of a `build`: it failed before anything was asked of the far side, so that there is nothing to destroy. */
+  /** Of a `build`: it failed before anything was made, so that there is nothing to destroy. */
   readonly madeNothing: boolean;
   readonly details: Record<string, unknown>;
 

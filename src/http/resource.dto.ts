@@ -66,7 +66,7 @@ export class ReleaseResourceBody {
   @Optional()
   @Text(
     1000,
-    'What it stands on is gone for good, and how you know: it is given up at once, with all that stands on it and their leases, and nothing is destroyed there. What turns up all the same is swept.',
+    'What it stands on is gone for good, and this is how you know: it is given up, with what stands on it, and nothing more is done there. What turns up all the same is swept.',
   )
   gone?: string;
 }

@@ -37,7 +37,7 @@ export class ResourcesController {
     description: 'Destroys it, at once where it is idle; its leases are broken.',
     body: ReleaseResourceBody,
     answers: { 200: Resource },
-    faults: ['not-found', 'illegal-move'],
+    faults: ['not-found', 'illegal-move', 'in-use'],
   })
   async release(
     @Id('res') id: string,

@@ -10,6 +10,8 @@ import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.
 export interface ResourceRow extends Resource {
   /** Leases on it now. */
   leases: number;
+  /** What it stands on is gone for good, as an admin says: nothing is done there any more to destroy it. */
+  givenUp: boolean;
   /** What its blueprint said when it was built; null where it says so still. */
   formerSpec: Record<string, unknown> | null;
 }
@@ -23,11 +25,11 @@ export interface ResourceFilter extends PageRequest {
 }
 
 export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.slot, r.place, r.machine, r.host_lease_id,
-  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.former_spec, r.last_consumer, r.reason,
+  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.given_up, r.former_spec, r.last_consumer, r.reason,
   r.created_at, r.active_at, r.last_used_at, r.ended_at`;
 
 /** A resource as a driver has to know it. */
-export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'formerSpec'> {
+export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'givenUp' | 'formerSpec'> {
   blueprint: Pick<Blueprint, 'name' | 'type' | 'tier' | 'spec'>;
   /** By which the one above it stands on it; null for the one on top. */
   lease: (Pick<Lease, 'id' | 'attributes'> & { fence: number | null }) | null;
@@ -110,7 +112,7 @@ export class ResourceStore {
                    verified = coalesce($7, verified), reason = coalesce($8, reason),
                    active_at = CASE WHEN $4 = 'active' THEN now() ELSE active_at END,
                    ended_at = CASE WHEN $4 IN ('released', 'broken', 'destroyed') THEN coalesce(ended_at, now()) ELSE ended_at END,
-                   due_at = CASE WHEN $4 = 'destroyed' THEN NULL ELSE now() END,
+                   due_at = CASE WHEN $4 = 'destroyed' AND host_lease_id IS NULL THEN NULL ELSE now() END,
                    claim = NULL, claimed_until = NULL, attempts = 0
              WHERE id = $1 AND state = $2 AND claim = $3 AND (leases = 0 OR $4 IS DISTINCT FROM 'released') RETURNING *),
           logged AS (
@@ -158,51 +160,24 @@ export class ResourceStore {
     return rows.map(({ id }) => id);
   }
 
-  /** What is not destroyed of that which stands on the resource. */
-  async standingOn(id: string): Promise<string[]> {
-    const rows = await this.db.rows<{ id: string }>(
-      {
-        text: `SELECT r.id FROM leases h JOIN resources r ON r.id = h.for_resource
-                WHERE h.resource_id = $1 AND r.state <> 'destroyed'`,
-      },
-      [id],
-    );
-    return rows.map(({ id }) => id);
-  }
-
   /**
-   * Takes resources that are over for destroyed, and with them their leases, though nobody has seen to it: what they stood
-   * on is gone for good. Returns those that were not before. Leases are locked before resources, and each in the order of
-   * their ids, as wherever several are.
+   * Notes that what a resource stands on is gone for good, so that nothing is to be done there any more to destroy it, nor
+   * what stands on it. False where it was noted before, or the resource is destroyed.
    */
-  giveUp(
-    ids: readonly string[],
-    reason: string,
-    by: string,
-  ): Promise<Pick<ResourceRow, 'id' | 'tier' | 'type' | 'hostLeaseId'>[]> {
-    return this.db.rows(
+  async giveUp(id: string, reason: string, by: string): Promise<boolean> {
+    const rows = await this.db.rows(
       {
-        text: `WITH held AS MATERIALIZED (
-            SELECT id FROM leases WHERE resource_id = ANY ($1) AND state IN ('released', 'broken')
-             ORDER BY id FOR NO KEY UPDATE),
-          over AS (
-            UPDATE leases SET state = 'destroyed', destroyed_at = now(), due_at = NULL, claim = NULL, claimed_until = NULL
-             WHERE id = ANY (ARRAY (SELECT id FROM held)) AND state IN ('released', 'broken') RETURNING *),
-          places AS MATERIALIZED (
-            SELECT id FROM resources WHERE id = ANY ($1) AND (SELECT count(*) FROM over) >= 0 ORDER BY id FOR NO KEY UPDATE),
-          gone AS (
-            UPDATE resources SET state = 'destroyed', leases = 0, reason = $2, due_at = NULL, claim = NULL, claimed_until = NULL
-             WHERE id = ANY (ARRAY (SELECT id FROM places)) AND state IN ('released', 'broken') RETURNING *),
+        text: `WITH given AS (
+            UPDATE resources SET given_up = true, reason = $2, due_at = now(), attempts = 0
+             WHERE id = $1 AND state <> 'destroyed' AND NOT given_up RETURNING *),
           logged AS (
-            INSERT INTO events (kind, lease, resource, blueprint, consumer, principal, data)
-            SELECT 'lease.destroyed', id, resource_id, blueprint, CASE object_kind WHEN 'consumer' THEN object_name END, $3, '{}'
-              FROM over
-            UNION ALL
-            SELECT 'resource.destroyed', NULL, id, blueprint, NULL, $3, jsonb_build_object('reason', $2::text) FROM gone)
-          SELECT id, tier, type, host_lease_id FROM gone`,
+            INSERT INTO events (kind, resource, blueprint, principal, data)
+            SELECT 'resource.given-up', id, blueprint, $3, jsonb_build_object('reason', $2::text) FROM given)
+          SELECT id FROM given`,
       },
-      [ids, reason, by],
+      [id, reason, by],
     );
+    return rows.length > 0;
   }
 
   async setCordoned(id: string, cordoned: boolean): Promise<void> {
@@ -263,13 +238,13 @@ function json(value: unknown): string | null {
 /** SQL for a resource and what it stands on, in this order. */
 function standingOn(id: string): string {
   return `WITH RECURSIVE chain AS (
-      SELECT r.id, r.blueprint, r.place, r.handle, r.former_spec, r.host_lease_id, NULL::jsonb AS lease, 0 AS depth
+      SELECT r.id, r.blueprint, r.place, r.handle, r.given_up, r.former_spec, r.host_lease_id, NULL::jsonb AS lease, 0 AS depth
         FROM resources r WHERE r.id = ${id}
       UNION ALL
-      SELECT h.id, h.blueprint, h.place, h.handle, h.former_spec, h.host_lease_id,
+      SELECT h.id, h.blueprint, h.place, h.handle, h.given_up, h.former_spec, h.host_lease_id,
              jsonb_build_object('id', l.id, 'fence', l.fence, 'attributes', l.attributes), c.depth + 1
         FROM chain c JOIN leases l ON l.id = c.host_lease_id JOIN resources h ON h.id = l.resource_id)
-    SELECT c.id, c.place, c.handle, c.former_spec, c.lease,
+    SELECT c.id, c.place, c.handle, c.given_up, c.former_spec, c.lease,
            jsonb_build_object('name', b.name, 'type', b.type, 'tier', b.tier, 'spec', b.spec) AS blueprint
       FROM chain c JOIN blueprints b ON b.name = c.blueprint ORDER BY c.depth`;
 }

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
 import type { FakeCall } from '../../src/drivers/fake.driver.js';
-import { type Shown, until, useInstallation } from '../support/installation.js';
+import { gate, type Shown, until, useInstallation } from '../support/installation.js';
 import { violations } from '../support/invariants.js';
-import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+import { checkout, consumer, copies, hosts, machines, policy, tier } from '../support/manifests.js';
 
 const berth = useInstallation(policy('low'), tier('low'));
 
@@ -130,9 +130,9 @@ describe('a resource that is gone before its lease is active', () => {
 
 describe('a resource whose engine is gone for good', () => {
   const gone = 'The machine burnt down.';
-  const unreachable = new DriverError('unreachable', 'No such engine.', { temporary: true });
+  const givenUp = { state: 'destroyed', reason: `gone: ${gone}` };
   /** An admin's word that the resource is gone. */
-  const giveUp = (id: string) => berth.ok(`POST /v1/resources/${id}/release`, { body: { gone } });
+  const giveUp = (id: string) => berth.call(`POST /v1/resources/${id}/release`, { body: { gone } });
   const settled = () =>
     until(
       () => violations(berth.db, { atRest: true }),
@@ -140,7 +140,8 @@ describe('a resource whose engine is gone for good', () => {
     );
   beforeEach(() => {
     berth.script = ({ method }) => {
-      if (method === 'cut' || method === 'destroy') throw unreachable;
+      if (method === 'cut' || method === 'destroy')
+        throw new DriverError('unreachable', 'No such engine.', { temporary: true });
     };
   });
 
@@ -148,16 +149,29 @@ describe('a resource whose engine is gone for good', () => {
     await berth.declare(hosts('box', { resources: 1 }));
     const { id, resource } = await berth.lease('step');
     await command(id, 'echo');
-    await berth.release(id);
-    expect(await giveUp(resource)).toMatchObject({ state: 'destroyed', leases: 0, reason: `gone: ${gone}` });
-    expect(await berth.read(id)).toMatchObject({ state: 'destroyed', ended: 'released' });
+    await giveUp(resource);
+    expect(await berth.becomes(resource, 'destroyed')).toMatchObject(givenUp);
+    expect(await berth.becomes(id, 'destroyed')).toMatchObject({ ended: 'resource-lost' });
     expect((await berth.lease('step')).resource).not.toBe(resource);
-    const [last] = (await berth.events(`&resource=${resource}`)).slice(-1);
-    expect(last).toMatchObject({
-      kind: 'resource.destroyed',
-      principal: 'admin',
-      data: { reason: `gone: ${gone}` },
-    });
+    expect(await berth.events(`&resource=${resource}`)).toContainEqual(
+      expect.objectContaining({
+        kind: 'resource.given-up',
+        principal: 'admin',
+        data: { reason: `gone: ${gone}` },
+      }),
+    );
+    await settled();
+    expect(berth.calls('destroy', resource)).toBe(0);
+  });
+
+  it('is given up at once where it was to be destroyed, also in the midst of it', async () => {
+    const destroying = gate();
+    berth.script = (call) => (call.method === 'destroy' ? destroying.hold(call) : undefined);
+    const { resource } = await berth.lease('step');
+    await berth.ok(`POST /v1/resources/${resource}/release`, { body: {} });
+    await destroying.reached;
+    await giveUp(resource);
+    await berth.becomes(resource, 'destroyed');
     await settled();
   });
 
@@ -165,32 +179,30 @@ describe('a resource whose engine is gone for good', () => {
     const { id, resource } = await berth.lease('step', checkout);
     const host = await hostOf(resource);
     await giveUp(host);
-    for (const one of [host, resource]) expect(await berth.read(one)).toMatchObject({ state: 'destroyed' });
-    expect(await berth.read(id)).toMatchObject({ state: 'destroyed', ended: 'resource-lost' });
+    expect(await berth.becomes(host, 'destroyed')).toMatchObject(givenUp);
+    await berth.becomes(resource, 'destroyed');
+    expect(await berth.becomes(id, 'destroyed')).toMatchObject({ ended: 'resource-lost' });
     await settled();
   });
 
-  it('is given up only for a reason', async () => {
-    const { resource } = await berth.lease('step');
-    const refused = await berth.call(`POST /v1/resources/${resource}/release`, { body: { gone: '' } });
-    expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: 'gone' }] } });
+  it('is given up only for a reason, and while no blueprint names its machine', async () => {
+    await berth.declare(machines('fleet', ['a', 'b']), consumer('lander', ['fleet']));
+    await berth.approve('lander', 'fleet');
+    const { resource } = await berth.lease('lander', { attributes: { place: 'a' } });
+    const unreasoned = await berth.call(`POST /v1/resources/${resource}/release`, { body: { gone: '' } });
+    expect(unreasoned).toMatchObject({ status: 400, body: { errors: [{ path: 'gone' }] } });
+    expect(await giveUp(resource)).toMatchObject({ status: 409, body: { code: 'in-use' } });
     expect(await berth.read(resource)).toMatchObject({ state: 'active' });
+    await berth.declare(machines('fleet', ['b']));
+    expect(await giveUp(resource)).toMatchObject({ status: 200 });
+    expect(await berth.becomes(resource, 'destroyed')).toMatchObject(givenUp);
   });
 
   it('is swept where it turns up all the same', async () => {
     const { resource } = await berth.lease('step');
     await giveUp(resource);
-    const { suspects } = await berth.ok('GET /v1/sweep');
-    expect(suspects).toMatchObject([{ kind: 'orphan', resource }]);
-  });
-
-  it('may be given up again, and alone where what it stands on is there', async () => {
-    berth.script = () => undefined;
-    const { resource } = await berth.lease('step', checkout);
-    const host = await hostOf(resource);
-    for (const _ of [1, 2]) expect(await giveUp(resource)).toMatchObject({ state: 'destroyed' });
-    expect(await berth.becomes(host, { leases: 0 })).toMatchObject({ state: 'active' });
-    await settled();
+    await berth.becomes(resource, 'destroyed');
+    expect(await berth.ok('GET /v1/sweep')).toMatchObject({ suspects: [{ kind: 'orphan', resource }] });
   });
 });
 

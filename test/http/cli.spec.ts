@@ -138,7 +138,9 @@ describe('give-up', () => {
     const asAdmin = { BERTH_TOKEN: world.tokens.admin };
     expect(await berth(['give-up', resource], asAdmin)).toMatchObject({ code: 64 });
     const { stdout } = await berth(['give-up', resource, '--reason', 'It burnt down.', '--json'], asAdmin);
-    expect(JSON.parse(stdout)).toMatchObject({ state: 'destroyed', reason: 'gone: It burnt down.' });
+    expect(JSON.parse(stdout)).toMatchObject({ reason: 'gone: It burnt down.' });
+    const read = async () => (await world.call(`GET /v1/resources/${resource}`)).body;
+    await until(read, ({ state }: { state: string }) => state === 'destroyed');
     world.existing.delete(resource);
   });
 });

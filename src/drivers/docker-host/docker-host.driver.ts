@@ -227,7 +227,7 @@ export class DockerHostDriver implements Driver {
   }
 }
 
-/** An engine that has not been spoken to has nothing that would have to be removed, and may not exist at all. */
+/** What could not be asked who it is was asked for nothing: nothing has to be removed there, and there may be no such engine. */
 function withNothingMade(fault: DriverError): never {
   throw new DriverError(fault.code, fault.message, { ...fault, madeNothing: true, cause: fault.cause });
 }

@@ -125,8 +125,12 @@ function beginResource(world: World, resource: ModelResource, step: ResourceStep
       world.reality.destroy(id);
       return {
         id,
-        finish: (success) => void (success && resource.state === state && destroyed(world, resource)),
+        finish: (success) => {
+          if (success && resource.state === state) resource.state = move(RESOURCE, state, 'destroyed');
+        },
       };
+    case 'let-go':
+      return releaseLease(world.lease(resource.hostLeaseId) as ModelLease, 'released');
     default:
       return step satisfies never;
   }
@@ -170,10 +174,4 @@ function built(world: World, resource: ModelResource, success: boolean): void {
 function cleaned(world: World, resource: ModelResource, success: boolean): void {
   if (success) world.reality.clean(resource.id);
   resource.hygiene = move(HYGIENE, resource.hygiene, success ? 'clean' : 'quarantined');
-}
-
-function destroyed(world: World, resource: ModelResource): void {
-  resource.state = move(RESOURCE, resource.state, 'destroyed');
-  const host = world.lease(resource.hostLeaseId);
-  if (host) releaseLease(host, 'released');
 }
