@@ -99,7 +99,8 @@ export class SweepStore {
 
   /**
    * Remembers which places of the blueprint did not answer, null for all of it, with an event for what is new or is
-   * silent for another cause; and forgets those that did, with an event.
+   * silent for another cause; and forgets those that did, with an event. Where all of it did not, nothing is known of its
+   * places.
    */
   async heard(
     blueprint: string,
@@ -112,7 +113,7 @@ export class SweepStore {
             SELECT coalesce(place, '') AS place, code, reason
               FROM jsonb_to_recordset($2::jsonb) AS s (place text, code text, reason text)),
           answered AS (
-            DELETE FROM silences g WHERE blueprint = $1 AND NOT EXISTS (SELECT FROM asked a WHERE a.place = g.place)
+            DELETE FROM silences g WHERE blueprint = $1 AND NOT EXISTS (SELECT FROM asked a WHERE a.place IN (g.place, ''))
             RETURNING *),
           noted AS (
             INSERT INTO silences AS g (blueprint, place, code, reason) SELECT $1, place, code, reason FROM asked

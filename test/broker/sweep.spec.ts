@@ -184,6 +184,24 @@ describe('what a row says is there and is not', () => {
     await berth.becomes(id, { ended: 'resource-lost' });
   });
 
+  it('leaves the alarm of one of its machines as it is, of which nothing is heard then', async () => {
+    await berth.sql(
+      `INSERT INTO silences (blueprint, place, code, reason) VALUES ('box', 'a', 'host-key-changed', 'x')`,
+    );
+    const places = async () =>
+      (await berth.sql('SELECT place FROM silences ORDER BY place')).map(({ place }) => place);
+    const answered = async () =>
+      (await berth.events()).filter(({ kind }: Shown) => kind === 'host.answered').length;
+    containers.silent.add('box');
+    await sweep();
+    expect(await places()).toEqual(['', 'a']);
+    expect(await answered()).toBe(0);
+    containers.silent.clear();
+    await sweep();
+    expect(await places()).toEqual([]);
+    expect(await answered()).toBe(2);
+  });
+
   it('is not given up while it is cleaned', async () => {
     const cleaning = gate();
     berth.script = (call) => (call.method === 'clean' ? cleaning.hold(call) : undefined);

@@ -98,8 +98,12 @@ describe('ssh-host', () => {
     await label('berth-no id', BROKER);
     await label('mine', BROKER);
     await symlink(join(root, 'mine'), join(root, 'berth-res_link'));
+    // To read it would take until someone writes.
+    await mkdir(join(root, 'berth-res_trap'));
+    await program('mkfifo', ['-m', '666', join(root, 'berth-res_trap', 'broker')]);
     const { found } = await driver.list(resource.blueprint, BROKER, unhurried());
     expect(found.map(({ resourceId }) => resourceId)).toEqual([resource.id]);
+    await rm(join(root, 'berth-res_trap'), { recursive: true });
   });
 
   it('keeps two leases of one machine apart', async () => {

@@ -148,7 +148,7 @@ exit 0`;
     const script = `
 cd -P ${quote(this.root)} 2> /dev/null || exit 0
 for directory in berth-*; do
-  [ -d "./$directory" ] && [ ! -L "./$directory" ] || continue
+  [ -d "./$directory" ] && [ ! -L "./$directory" ] && [ -f "./$directory/broker" ] || continue
   [ "$(head -c 200 "./$directory/broker" 2> /dev/null)" = ${quote(broker)} ] && printf '%s\\0' "$directory"
 done
 exit 0`;
