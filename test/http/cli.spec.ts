@@ -133,7 +133,7 @@ describe('--json', () => {
 });
 
 describe('give-up', () => {
-  it('counts a resource as destroyed, for the reason that must be given', async () => {
+  it('ends a resource, for the reason that must be given', async () => {
     const { resource } = await world.lease();
     const asAdmin = { BERTH_TOKEN: world.tokens.admin };
     expect(await berth(['give-up', resource], asAdmin)).toMatchObject({ code: 64 });
