@@ -1,15 +1,18 @@
-import { Agent, request } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { Pool } from 'undici';
 
-/** Sends and reads JSON on connections that stay open; throws on any answer but the wanted one. */
+/** As many connections as there are requests under way, and an answer may take its time. */
+const OPTIONS = { connections: null, headersTimeout: 0, bodyTimeout: 0 };
+
+/**
+ * Sends and reads JSON on connections that stay open; throws on any answer but the wanted one. By undici, which takes a
+ * third of the processor time that `node:http` does: it shares two cores with what it measures.
+ */
 export class JsonClient {
-  private readonly agent = new Agent({ keepAlive: true });
+  private readonly pool: Pool;
   private readonly headers: Record<string, string>;
 
-  constructor(
-    private readonly url: string,
-    token?: string,
-  ) {
+  constructor(url: string, token?: string) {
+    this.pool = new Pool(url, OPTIONS);
     this.headers = {
       'content-type': 'application/json',
       ...(token && { authorization: `Bearer ${token}` }),
@@ -17,7 +20,7 @@ export class JsonClient {
   }
 
   get<T>(path: string): Promise<T> {
-    return this.send('GET', path, '', 200);
+    return this.send('GET', path, null, 200);
   }
 
   post<T>(path: string, body: unknown, wanted: number): Promise<T> {
@@ -26,20 +29,18 @@ export class JsonClient {
 
   /** Ends the requests under way, too: they reject. */
   close(): void {
-    this.agent.destroy();
+    void this.pool.destroy();
   }
 
-  private async send<T>(method: string, path: string, text: string, wanted: number): Promise<T> {
-    const answer = await new Promise<{ status?: number; body: unknown }>((resolve, reject) => {
-      const headers = { ...this.headers, 'content-length': Buffer.byteLength(text) };
-      const call = request(`${this.url}${path}`, { method, agent: this.agent, headers });
-      call.once('error', reject);
-      call.once('response', (response) => {
-        json(response).then((read) => resolve({ status: response.statusCode, body: read }), reject);
-      });
-      call.end(text);
-    });
-    if (answer.status === wanted) return answer.body as T;
-    throw new Error(`${method} ${path} answered ${answer.status}: ${JSON.stringify(answer.body)}`);
+  private async send<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    text: string | null,
+    wanted: number,
+  ): Promise<T> {
+    const { statusCode, body } = await this.pool.request({ method, path, headers: this.headers, body: text });
+    const read = await body.json();
+    if (statusCode === wanted) return read as T;
+    throw new Error(`${method} ${path} answered ${statusCode}: ${JSON.stringify(read)}`);
   }
 }
