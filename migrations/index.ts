@@ -9,6 +9,7 @@ import { ResourceLists1764060000000 } from './1764060000000-resource-lists.js';
 import { Silences1764120000000 } from './1764120000000-silences.js';
 import { SealedEnvironments1764130000000 } from './1764130000000-sealed-environments.js';
 import { GivenUp1764140000000 } from './1764140000000-given-up.js';
+import { OwnersOfTokens1764200000000 } from './1764200000000-owners-of-tokens.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   Silences1764120000000,
   SealedEnvironments1764130000000,
   GivenUp1764140000000,
+  OwnersOfTokens1764200000000,
 ];

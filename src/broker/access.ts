@@ -1,5 +1,6 @@
-import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
+import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
+import type { ConsumerStore } from '../store/consumer.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 
 /** Whether the lease is the caller's own to act on: its consumer's, or anyone's for an admin. */
@@ -26,6 +27,28 @@ export async function leaseFor(
     throw new BrokerError('not-found', `There is no lease ${id}.`);
   }
   return lease;
+}
+
+/** For whom the caller acts: a consumer's token for itself, which need not say so; an admin for whom they name. */
+export async function consumerFor(
+  consumers: ConsumerStore,
+  name: string | undefined,
+  by: Principal,
+): Promise<ConsumerInTier> {
+  if (by.kind === 'person' && !isAdmin(by))
+    throw new BrokerError('forbidden', 'Only a consumer’s token or the role admin may do this.');
+  if (by.kind === 'consumer' && name !== undefined && name !== by.name)
+    throw new BrokerError('forbidden', `A consumer acts for itself; this token is ${by.name}’s.`);
+  const wanted = by.kind === 'consumer' ? by.name : name;
+  if (wanted === undefined) throw faulty('malformed', 'consumer', 'must be given: for whom an admin acts');
+  const consumer = by.kind === 'consumer' && by.as ? by.as : await consumers.get(wanted);
+  if (!consumer) throw faulty('impossible', 'consumer', `names no consumer: ${wanted}`);
+  return consumer;
+}
+
+/** What is wrong with one field, which the message goes on from. */
+export function faulty(code: 'malformed' | 'impossible', path: string, message: string): BrokerError {
+  return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }] });
 }
 
 /** A lease to act through: active, and held under the fence that the caller knows, if it says one. */

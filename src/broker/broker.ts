@@ -165,7 +165,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     signals,
   );
   const isolation = new IsolationService(installation, blueprints, resources, sweeps, machine);
-  const identities = new IdentityService(new IdentityStore(db), consumers, events);
+  const identities = new IdentityService(new IdentityStore(db, consumers), consumers, events);
   const commandService = new CommandService({
     commands,
     leases,

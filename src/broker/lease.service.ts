@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ResourceType } from '../domain/blueprint.js';
-import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
+import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { LeaseAttributes } from '../domain/lease.js';
 import { DEFAULT_TTL_SECONDS, type Tier } from '../domain/tier.js';
 import { repositoriesFaults } from '../domain/working-copy.js';
-import type { ConsumerRow, ConsumerStore } from '../store/consumer.store.js';
+import type { ConsumerStore } from '../store/consumer.store.js';
 import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { LeaseFilter } from '../store/lease-list.js';
 import type { Page } from '../store/page.js';
-import { leaseFor, mustBeActive, mustHold } from './access.js';
+import { consumerFor, faulty, leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Allocator } from './allocator.js';
 import { type Environment, mustAllowSecrets, sealEnvironment } from './environment.js';
 import { newId } from './ids.js';
@@ -61,7 +61,7 @@ export class LeaseService {
     by: Principal,
     { id = newId('lease'), ...waiting }: Waiting & { id?: string },
   ): Promise<LeaseView> {
-    const consumer = await this.consumerFor(request, by);
+    const consumer = await consumerFor(this.consumers, request.consumer, by);
     const { type, blueprints = null, attributes = {}, priority = 0, note = null } = request;
     mustBePossible(request, consumer);
     const ttlSeconds = request.ttlSeconds ?? Math.min(DEFAULT_TTL_SECONDS, consumer.profile.maxTtlSeconds);
@@ -136,25 +136,11 @@ export class LeaseService {
     this.signals.send('events', ...(over.due ? ['due'] : []), id, `over ${id}`);
     return view(over);
   }
-
-  private async consumerFor({ consumer: name }: LeaseRequest, by: Principal): Promise<ConsumerRow> {
-    if (by.kind === 'person' && !isAdmin(by))
-      throw new BrokerError('forbidden', 'Leasing needs a consumer’s token or the role admin.');
-    if (by.kind === 'consumer' && name !== undefined && name !== by.name) {
-      throw new BrokerError('forbidden', `A consumer leases for itself; this token is ${by.name}’s.`);
-    }
-    const wanted = by.kind === 'consumer' ? by.name : name;
-    if (wanted === undefined)
-      throw faulty('malformed', 'consumer', 'must be given: for whom an admin leases');
-    const consumer = await this.consumers.get(wanted);
-    if (!consumer) throw faulty('impossible', 'consumer', `names no consumer: ${wanted}`);
-    return consumer;
-  }
 }
 
 function mustBePossible(
   { type, blueprints, attributes, ttlSeconds, env, secrets }: LeaseRequest,
-  consumer: ConsumerRow,
+  consumer: ConsumerInTier,
 ): void {
   const { maxTtlSeconds } = consumer.profile;
   if (ttlSeconds !== undefined && ttlSeconds > maxTtlSeconds) {
@@ -180,10 +166,6 @@ function mustBePossible(
   const errors = type === 'working-copy' ? repositoriesFaults(attributes ?? {}) : [];
   if (errors.length > 0)
     throw new BrokerError('impossible', 'The repositories can not be checked out so.', { errors });
-}
-
-function faulty(code: 'malformed' | 'impossible', path: string, message: string): BrokerError {
-  return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }] });
 }
 
 function view(lease: LeaseRow): LeaseView {

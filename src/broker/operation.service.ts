@@ -1,10 +1,11 @@
 import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import { type Landing, landingFaults, type Operation } from '../domain/operation.js';
-import type { ConsumerRow, ConsumerStore } from '../store/consumer.store.js';
+import type { ConsumerStore } from '../store/consumer.store.js';
 import type { EventStore } from '../store/event.store.js';
 import type { OperationFilter, OperationStore } from '../store/operation.store.js';
 import type { Page } from '../store/page.js';
+import { consumerFor } from './access.js';
 import { newId } from './ids.js';
 import type { Signals } from './signals.js';
 
@@ -34,7 +35,7 @@ export class OperationService {
     { id = newId('op') }: { id?: string } = {},
   ): Promise<Operation> {
     const { operations, signals } = this.parts;
-    const { name, kind } = await this.consumerFor(request, by);
+    const { name, kind } = await consumerFor(this.parts.consumers, request.consumer, by);
     if (kind !== 'repository-automation') {
       throw new BrokerError('forbidden', `Operations are for repository-automation; ${name} is a ${kind}.`);
     }
@@ -79,25 +80,8 @@ export class OperationService {
     }
     return this.get(id, by);
   }
-
-  private async consumerFor({ consumer: name }: OperationRequest, by: Principal): Promise<ConsumerRow> {
-    if (by.kind === 'person' && !isAdmin(by))
-      throw new BrokerError('forbidden', 'Operations need a consumer’s token or the role admin.');
-    if (by.kind === 'consumer' && name !== undefined && name !== by.name) {
-      throw new BrokerError('forbidden', `A consumer asks for itself; this token is ${by.name}’s.`);
-    }
-    const wanted = by.kind === 'consumer' ? by.name : name;
-    if (wanted === undefined) throw faulty('malformed', 'must be given: for whom an admin asks');
-    const consumer = await this.parts.consumers.get(wanted);
-    if (!consumer) throw faulty('impossible', `names no consumer: ${wanted}`);
-    return consumer;
-  }
 }
 
 function owns(by: Principal, { consumer }: Operation): boolean {
   return by.kind === 'consumer' && by.name === consumer;
-}
-
-function faulty(code: 'malformed' | 'impossible', message: string): BrokerError {
-  return new BrokerError(code, `consumer ${message}.`, { errors: [{ path: 'consumer', message }] });
 }

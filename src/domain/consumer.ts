@@ -1,3 +1,5 @@
+import type { TierProfile } from './tier.js';
+
 export const CONSUMER_KINDS = ['build-step', 'repository-automation', 'application'] as const;
 export type ConsumerKind = (typeof CONSUMER_KINDS)[number];
 
@@ -20,8 +22,15 @@ export interface Role {
   tiers?: string[];
 }
 
-/** Whoever is calling: a person with roles, or a consumer. */
-export type Principal = { kind: 'person'; name: string; roles: Role[] } | { kind: 'consumer'; name: string };
+/** A consumer, and what its tier allows. */
+export interface ConsumerInTier extends Consumer {
+  profile: TierProfile;
+}
+
+/** Whoever is calling: a person with roles, or a consumer, `as` it was when its token was looked up, if there was one. */
+export type Principal =
+  | { kind: 'person'; name: string; roles: Role[] }
+  | { kind: 'consumer'; name: string; as?: ConsumerInTier };
 
 export function isAdmin(principal: Principal): boolean {
   return principal.kind === 'person' && principal.roles.some(({ role }) => role === 'admin');

@@ -53,6 +53,7 @@ export class HealthController {
   @Anyone()
   @Describe({ summary: 'Whose token this is', answers: { 200: WhoAmI } })
   async whoami(@By() by: Principal): Promise<WhoAmI> {
-    return { ...by, broker: await this.health.info() };
+    const { kind, name } = by;
+    return { kind, name, ...(kind === 'person' && { roles: by.roles }), broker: await this.health.info() };
   }
 }

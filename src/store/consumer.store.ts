@@ -1,16 +1,13 @@
-import type { Consumer } from '../domain/consumer.js';
-import type { TierProfile } from '../domain/tier.js';
+import type { Consumer, ConsumerInTier } from '../domain/consumer.js';
 import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
 import { LIVE } from './lease-list.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 
-export interface ConsumerRow extends Consumer {
+export interface ConsumerRow extends ConsumerInTier {
   /** Claims that a CI's token must show to be this consumer; null where it has tokens only. */
   oidc: unknown;
   createdAt: Date;
-  /** What its tier allows. */
-  profile: TierProfile;
 }
 
 const CONSUMERS = `SELECT c.name, c.kind, c.tier, c.blueprints, c.oidc, c.declared_by, c.created_at, t.profile

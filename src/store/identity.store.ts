@@ -1,4 +1,5 @@
 import type { Principal, Role } from '../domain/consumer.js';
+import type { ConsumerStore } from './consumer.store.js';
 import type { Queryable } from './database.js';
 import { byKey, Gathering } from './gathering.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
@@ -20,41 +21,61 @@ export interface TokenRow {
   lastUsedAt: Date | null;
 }
 
+interface Token extends TokenOwner {
+  id: string;
+  hash: string;
+  /** Its use was not noted in the last minute. */
+  stale: boolean;
+  ownerChanges: number;
+}
+
+/** Owners of so many tokens are remembered; then all are forgotten. */
+const MOST_OWNERS = 10_000;
+
 /** Who may call: people, and the tokens of people and consumers. Tokens are stored as hashes. */
 export class IdentityStore {
-  private readonly principals = new Gathering((hashes: string[]) =>
-    byKey<{
-      id: string;
-      kind: 'person' | 'consumer';
-      name: string;
-      roles: Role[] | null;
-      stale: boolean;
-      hash: string;
-    }>(
+  /** By the id of the token; as they are while its row tells of no more changes. */
+  private readonly owners = new Map<string, { changes: number; principal: Principal }>();
+
+  private readonly tokensByHash = new Gathering((hashes: string[]) =>
+    byKey<Token>(
       this.db,
       {
-        name: 'principal',
-        text: `SELECT t.id, t.kind, t.name, p.roles, encode(t.hash, 'hex') AS hash,
-                      t.last_used_at IS NULL OR t.last_used_at < now() - interval '1 min' AS stale
-                 FROM tokens t LEFT JOIN people p ON t.kind = 'person' AND p.name = t.name
-                WHERE t.hash = ANY (ARRAY (SELECT decode(h, 'hex') FROM unnest($1::text[]) h)) AND t.revoked_at IS NULL`,
+        name: 'token',
+        text: `SELECT id, kind, name, hash::text, owner_changes,
+                      last_used_at IS NULL OR last_used_at < now() - interval '1 min' AS stale
+                 FROM tokens WHERE hash = ANY ($1::bytea[]) AND revoked_at IS NULL`,
       },
       hashes,
       ({ hash }) => hash,
     ),
   );
 
-  constructor(private readonly db: Queryable) {}
+  constructor(
+    private readonly db: Queryable,
+    private readonly consumers: ConsumerStore,
+  ) {}
 
-  /** Whose token has this hash; notes its use at most once a minute, so that reading costs no write. */
+  /**
+   * Whose token has this hash. Each time the token is read, its owner only where they have changed. Its use is noted at
+   * most once a minute, so that reading costs no write.
+   */
   async principal(hash: Buffer): Promise<Principal | undefined> {
-    const row = await this.principals.add(hash.toString('hex'));
-    if (!row) return undefined;
-    if (row.stale)
-      await this.db.rows({ text: 'UPDATE tokens SET last_used_at = now() WHERE id = $1' }, [row.id]);
-    return row.kind === 'person'
-      ? { kind: 'person', name: row.name, roles: row.roles ?? [] }
-      : { kind: 'consumer', name: row.name };
+    const token = await this.tokensByHash.add(`\\x${hash.toString('hex')}`);
+    if (!token) return undefined;
+    const { id, stale, ownerChanges: changes } = token;
+    if (stale) await this.db.rows({ text: 'UPDATE tokens SET last_used_at = now() WHERE id = $1' }, [id]);
+    const known = this.owners.get(id);
+    if (known?.changes === changes) return known.principal;
+    const principal = await this.ownerOf(token);
+    if (this.owners.size >= MOST_OWNERS) this.owners.clear();
+    this.owners.set(id, { changes, principal });
+    return principal;
+  }
+
+  private async ownerOf({ kind, name }: TokenOwner): Promise<Principal> {
+    if (kind === 'person') return { kind, name, roles: (await this.person(name))?.roles ?? [] };
+    return { kind, name, as: await this.consumers.get(name) };
   }
 
   async person(name: string): Promise<Person | undefined> {

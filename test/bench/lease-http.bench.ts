@@ -3,14 +3,15 @@ import { runBench } from './bench.js';
 import { ownCpuMs, reportCost } from './cost.js';
 import { JsonClient } from './json-client.js';
 import { alternate, type Load, load, percentile } from './measure.js';
-import { CONSUMERS, writePool } from './pool.js';
+import { consumersAt, writePool } from './pool.js';
 import { report } from './report.js';
-import { ADMIN_TOKEN, startServed } from './served.js';
+import { startServed } from './served.js';
 
 const CALLERS = 64;
 const ROUNDS = 4;
 const ROUND_MS = 2_000;
 const HOSTS = 256;
+const REQUEST = { type: 'host', ttl: '1h' };
 
 /**
  * Measured on Drydock (Phorge with four taskmasters) on another machine of two cores with the database beside, before
@@ -24,13 +25,14 @@ await runBench('lease-http', async (server) => {
   await fill(databaseUrl);
   const broker = await startServed('./server.js', { BERTH_DATABASE_URL: databaseUrl });
   const echo = await startServed('./echo.js');
-  const client = new JsonClient(broker.url, ADMIN_TOKEN);
+  const clients = consumersAt(broker.url);
   const bare = new JsonClient(echo.url);
 
   const calls: Record<'lease' | 'release', number[]> = { lease: [], release: [] };
   const cycle = async (caller: number) => {
+    const client = clients[caller % clients.length] as JsonClient;
     const began = performance.now();
-    const { id } = await client.post<{ id: string }>('/v1/leases', requestOf(caller), 201);
+    const { id } = await client.post<{ id: string }>('/v1/leases', REQUEST, 201);
     const leased = performance.now();
     await client.post(`/v1/leases/${id}/release`, {}, 200);
     calls.lease.push(leased - began);
@@ -38,7 +40,7 @@ await runBench('lease-http', async (server) => {
   };
   const measured = await alternate(ROUNDS, {
     many: () => load(CALLERS, ROUND_MS, cycle),
-    bare: () => load(CALLERS, ROUND_MS / 2, (caller) => bare.post('/', requestOf(caller), 200)),
+    bare: () => load(CALLERS, ROUND_MS / 2, () => bare.post('/', REQUEST, 200)),
   });
   const meters = {
     PostgreSQL: () => server.cpuMs(),
@@ -52,13 +54,13 @@ await runBench('lease-http', async (server) => {
     'its load': ownCpuMs,
   };
   await reportCost('lease-http', many, bareMeters, () =>
-    load(CALLERS, ROUND_MS / 2, (caller) => bare.post('/', requestOf(caller), 200)),
+    load(CALLERS, ROUND_MS / 2, () => bare.post('/', REQUEST, 200)),
   );
   calls.lease.length = 0;
   calls.release.length = 0;
   await reportCost('lease-http', 'alone', meters, () => load(1, ROUND_MS, cycle));
 
-  client.close();
+  for (const client of clients) client.close();
   bare.close();
   await Promise.all([broker.stop(), echo.stop()]);
   reportMany(measured);
@@ -70,10 +72,6 @@ async function fill(url: string): Promise<void> {
   const db = new Database(url);
   await writePool(db, HOSTS);
   await db.close();
-}
-
-function requestOf(caller: number): Record<string, unknown> {
-  return { consumer: CONSUMERS[caller % CONSUMERS.length], type: 'host', ttl: '1h' };
 }
 
 function reportMany({ many, bare }: Record<'many' | 'bare', Load>): void {

@@ -1,9 +1,15 @@
 import type { Queryable } from '../../src/store/database.js';
 import type { Pool } from '../../src/store/turn.js';
+import { JsonClient } from './json-client.js';
 
 /** The pool that the benches lease from. */
 export const POOL: Pool = { tier: 'bench', type: 'host' };
 export const CONSUMERS = Array.from({ length: 8 }, (_, index) => `consumer-${index}`);
+
+/** A client for each of the consumers, with a token of its own. */
+export function consumersAt(url: string): JsonClient[] {
+  return CONSUMERS.map((name) => new JsonClient(url, `token-of-${name}`));
+}
 
 /** Writes a pool of so many warm hosts that are reused in their tier, and consumers that may lease them. */
 export async function writePool(db: Queryable, hosts: number): Promise<void> {
@@ -19,6 +25,13 @@ export async function writePool(db: Queryable, hosts: number): Promise<void> {
     {
       text: `INSERT INTO consumers (name, kind, tier, blueprints, declared_by)
              SELECT name, 'build-step', 'bench', '{hosts}', 'bench' FROM unnest($1::text[]) AS name`,
+    },
+    [CONSUMERS],
+  );
+  await db.rows(
+    {
+      text: `INSERT INTO tokens (id, kind, name, hash)
+             SELECT 'tok_' || name, 'consumer', name, sha256(convert_to('token-of-' || name, 'UTF8')) FROM unnest($1::text[]) AS name`,
     },
     [CONSUMERS],
   );

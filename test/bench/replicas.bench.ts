@@ -1,11 +1,11 @@
 import { Database, one } from '../../src/store/database.js';
 import { runBench, type Server } from './bench.js';
 import { ownCpuMs, reportCost } from './cost.js';
-import { JsonClient } from './json-client.js';
+import type { JsonClient } from './json-client.js';
 import { alternate, type Load, load } from './measure.js';
-import { CONSUMERS, writePool } from './pool.js';
+import { consumersAt, writePool } from './pool.js';
 import { report } from './report.js';
-import { ADMIN_TOKEN, startServed } from './served.js';
+import { startServed } from './served.js';
 
 const CALLERS = 64;
 const ROUNDS = 3;
@@ -73,11 +73,11 @@ async function start(server: Server, name: string, processes: number) {
   await db.close();
   const env = { BERTH_DATABASE_URL: databaseUrl };
   const brokers = await Promise.all(Array.from({ length: processes }, () => startServed('./server.js', env)));
-  const clients = brokers.map(({ url }) => new JsonClient(url, ADMIN_TOKEN));
+  const clients = brokers.map(({ url }) => consumersAt(url));
   const cycle = async (caller: number) => {
-    const client = clients[caller % processes] as JsonClient;
-    const request = { consumer: CONSUMERS[caller % CONSUMERS.length], type: 'host', ttl: '1h' };
-    const { id } = await client.post<{ id: string }>('/v1/leases', request, 201);
+    const consumers = clients[caller % processes] as JsonClient[];
+    const client = consumers[caller % consumers.length] as JsonClient;
+    const { id } = await client.post<{ id: string }>('/v1/leases', { type: 'host', ttl: '1h' }, 201);
     await client.post(`/v1/leases/${id}/release`, {}, 200);
   };
   const brokersCpuMs = async () => {
@@ -90,7 +90,7 @@ async function start(server: Server, name: string, processes: number) {
     measure: (): Promise<Load> => load(CALLERS, ROUND_MS, cycle),
     measureCost: (by: string) => reportCost('replicas', by, meters, () => load(CALLERS, 2 * ROUND_MS, cycle)),
     async stop() {
-      for (const client of clients) client.close();
+      for (const client of clients.flat()) client.close();
       await Promise.all(brokers.map((broker) => broker.stop()));
     },
   };
