@@ -163,7 +163,7 @@ describe('a machine of its own blueprint', () => {
       const next = await leased(asked);
       expect(next.resource).toBe(first.resource);
       const look =
-        'ls /tmp | grep "^left of"; for p in /proc/[0-9]*; do [ -O "$p" ] && cat "$p/comm"; done | grep sleep; cat readme.txt';
+        'ls /tmp | grep "^left of"; cat /proc/[0-9]*/cmdline 2> /dev/null | tr "\\0" " " | grep -o "[s]leep 7357"; cat readme.txt';
       const { id: looked } = await berth.run(next.id, look);
       expect((await berth.call(`GET /v1/leases/${next.id}/commands/${looked}/output`)).body).toBe('first\n');
       await berth.release(next.id);
