@@ -4,6 +4,7 @@ import { DriverError } from '../drivers/driver.js';
 import type { BlueprintRow, BlueprintStore } from '../store/blueprint.store.js';
 import type { ClaimedSweep, ClaimStore } from '../store/claim.store.js';
 import type { SweepStore } from '../store/sweep.store.js';
+import type { Allocator } from './allocator.js';
 import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import type { Looked, Sweep } from './sweep.js';
@@ -13,6 +14,7 @@ export interface SweepStepsParts {
   blueprints: BlueprintStore;
   sweeps: SweepStore;
   sweep: Sweep;
+  allocator: Allocator;
   losses: Losses;
   signals: Signals;
   log: Logger;
@@ -30,24 +32,32 @@ export class SweepSteps {
     const now = new Date(Date.now() + clockAheadMs);
     try {
       const looked = await this.parts.sweep.look(blueprint, now, signal);
-      await this.hear(id, looked.silent);
+      await this.hear(blueprint, looked.silent);
       await this.act(blueprint, looked, signal);
       const isSuspicious = looked.suspects.some(({ kind }) => kind === 'missing');
       await sweeps.swept(id, processId, null, isSuspicious ? SECOND_LOOK_SECONDS : SWEEP_SECONDS);
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('sweeps', id, processId);
-      await this.hear(id, [{ place: null, code: error.code, reason: error.message }]);
+      await this.hear(blueprint, [{ place: null, code: error.code, reason: error.message }]);
       await sweeps.swept(id, processId, error.message, SWEEP_SECONDS);
     }
   }
 
-  /** Silence is told when it begins and when it ends, and not at each sweep. */
-  private async hear(blueprint: string, silent: Parameters<SweepStore['heard']>[1]): Promise<void> {
-    const { sweeps, signals, log } = this.parts;
+  /**
+   * Silence is told when it begins and when it ends, and not at each sweep. What answers again may be had again, and
+   * what stands on it.
+   */
+  private async hear(
+    { name: blueprint, tier }: BlueprintRow,
+    silent: Parameters<SweepStore['heard']>[1],
+  ): Promise<void> {
+    const { sweeps, allocator, signals, log } = this.parts;
     const { isNew } = await sweeps.heard(blueprint, silent);
     if (!isNew) return;
     if (silent.length > 0) log.warn({ blueprint, silent }, 'not every host of a blueprint answers');
+    allocator.poke({ tier, type: 'host' }, blueprint);
+    allocator.poke({ tier, type: 'working-copy' });
     signals.send('events');
   }
 

@@ -87,6 +87,7 @@ export const LISTS: Command[] = [
       leases: ({ leases }) => leases,
       uses: ({ uses }) => uses,
       cordoned: ({ cordoned }) => cordoned,
+      silent: ({ silent }) => silent ?? null,
       age: ({ createdAt }, now) => ago(createdAt, now),
     },
     get: ({ api }, id) => data(api.GET('/v1/resources/{id}', { params: { path: { id } } })),

@@ -1283,6 +1283,8 @@ export interface components {
             fence: number;
             /** @description A cordoned one serves no new lease. */
             cordoned: boolean;
+            /** @description Where its machine did not answer when it was last asked, why, as a code: `unreachable`, `host-key-changed`. It serves no new lease until it does. */
+            silent?: string;
             /** @description The isolation as read back from the engine. */
             verified: {
                 [key: string]: unknown;

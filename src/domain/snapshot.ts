@@ -35,7 +35,7 @@ export interface PoolBlueprint extends Blueprint {
   warming: number;
 }
 
-/** An active, clean, uncordoned resource with a place to give. */
+/** An active, clean, uncordoned resource with a place to give, on a machine that answers as far as is known. */
 export interface Available {
   id: string;
   blueprint: string;

@@ -41,6 +41,10 @@ export class Resource {
   @Field('Leases on it now.') leases!: number;
   @Field('Grows with each grant.') fence!: number;
   @Field('A cordoned one serves no new lease.') cordoned!: boolean;
+  @Maybe(
+    'Where its machine did not answer when it was last asked, why, as a code: `unreachable`, `host-key-changed`. It serves no new lease until it does.',
+  )
+  silent?: string;
   @ApiProperty({
     type: 'object',
     additionalProperties: true,
@@ -76,8 +80,18 @@ export class ResourcePage extends pageOf(Resource) {}
 /** The handle is left out: it is between the broker and the driver. */
 export function toResource(view: ResourceView): Resource {
   const { id, type, state, hygiene, tier, blueprint, hostLeaseId, place, uses, leases, fence } = view;
-  const { cordoned, verified, contents, lastConsumer, reason, createdAt, activeAt, lastUsedAt, endedAt } =
-    view;
+  const {
+    cordoned,
+    silent,
+    verified,
+    contents,
+    lastConsumer,
+    reason,
+    createdAt,
+    activeAt,
+    lastUsedAt,
+    endedAt,
+  } = view;
   return {
     id,
     type,
@@ -91,6 +105,7 @@ export function toResource(view: ResourceView): Resource {
     leases,
     fence,
     cordoned,
+    ...(silent !== null && { silent }),
     verified,
     contents,
     lastConsumer,

@@ -19,10 +19,14 @@ const COLUMNS = `b.name, b.type, b.tier, b.enabled,
   jsonb_build_object('resources', b.max_resources, 'leasesPerResource', b.leases_per_resource) AS limits,
   b.reuse, b.warm, b.max_age_seconds, b.max_uses, b.idle_after_seconds, b.spec`;
 
+const FREE = `r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned`;
+
+/** What is free and silent is looked for from the silences, which are few, since what is free may be a great many. */
 const STATUS = `b.failures, b.retry_at, b.last_failure, b.created_at,
   (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed')::int AS live,
-  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean'
-     AND r.leases = 0 AND NOT r.cordoned)::int AS free`;
+  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND ${FREE})::int
+    - (SELECT count(DISTINCT r.id) FROM silences s JOIN resources r ON r.blueprint = s.blueprint AND s.place IN ('', r.place)
+        WHERE s.blueprint = b.name AND ${FREE})::int AS free`;
 
 export class BlueprintStore {
   constructor(private readonly db: Queryable) {}
@@ -187,7 +191,7 @@ export class BlueprintStore {
              UNION
              SELECT tier, provides FROM blueprints b WHERE enabled AND warm > 0 AND retry_at IS NULL AND warm >
                (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND (r.state = 'pending'
-                  OR (r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned)))`,
+                  OR (${FREE})))`,
     });
   }
 }

@@ -14,7 +14,7 @@ interface Claimed {
 
 export type ClaimedLease = LeaseRow & Claimed;
 
-export interface ClaimedResource extends ResourceRow, Claimed {
+export interface ClaimedResource extends Omit<ResourceRow, 'silent'>, Claimed {
   /** How often it was claimed, this time included. */
   claims: number;
   /** State of the host lease that a working copy stands on; null where it is not there yet. */

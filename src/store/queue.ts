@@ -1,4 +1,5 @@
 import { AGEING } from '../domain/queue.js';
+import { isOpen, SILENT } from './silence.js';
 
 /** Of a line that got something at `served` last and whose first was requested at `since`: see `AGEING`. */
 function rank(priority: string, since: string, served: string): string {
@@ -18,7 +19,7 @@ const OF_LINE = `state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (
  */
 const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
           SELECT FROM resources r
-           WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
+           WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND ${isOpen('r')}
              AND (b.reuse = 'tier' OR r.uses = 0
                OR (b.reuse = 'consumer' AND r.last_consumer = ANY (ARRAY (SELECT object_kind || '/' || object_name FROM asked)))
                OR now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(b.idle_after_seconds, 0)))
@@ -26,7 +27,7 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
         + (SELECT coalesce(sum(b.leases_per_resource - leases), 0) FROM (
           SELECT leases FROM resources r
            WHERE b.leases_per_resource > 1 AND r.blueprint = b.name AND r.state = 'active' AND r.hygiene IN ('clean', 'dirty')
-             AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND NOT r.cordoned
+             AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND ${isOpen('r')}
            LIMIT $3) shared)
         + CASE WHEN NOT b.counted THEN 0 ELSE
             greatest(0, b.max_resources - (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed'))
@@ -78,7 +79,8 @@ export const WANTED = `WITH RECURSIVE ${ASKED}
  */
 export const QUEUED = `${ASKED},
     wanted AS MATERIALIZED (
-      SELECT b.*, b.retry_at > now() IS NOT TRUE AND ($8 <> 'incoming' OR b.warm > 0) AS counted FROM blueprints b
+      SELECT b.*, b.retry_at > now() IS NOT TRUE AND ($8 <> 'incoming' OR b.warm > 0) AS counted, ${SILENT} AS silent
+        FROM blueprints b
        WHERE b.name = ANY (ARRAY (SELECT unnest(usable) FROM asked)) AND b.tier = $1 AND b.provides = $2 AND b.enabled),
     open AS MATERIALIZED (
       SELECT name, places FROM wanted b CROSS JOIN LATERAL (

@@ -14,6 +14,8 @@ export interface ResourceRow extends Resource {
   givenUp: boolean;
   /** What its blueprint said when it was built; null where it says so still. */
   formerSpec: Record<string, unknown> | null;
+  /** Why its machine did not answer when it was last asked, as the driver's faults are called; null where it did. */
+  silent: string | null;
 }
 
 export interface ResourceFilter extends PageRequest {
@@ -27,6 +29,11 @@ export interface ResourceFilter extends PageRequest {
 export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.slot, r.place, r.machine, r.host_lease_id,
   r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.given_up, r.former_spec, r.last_consumer, r.reason,
   r.created_at, r.active_at, r.last_used_at, r.ended_at`;
+
+/** That of what it stands on, if it is no machine itself. */
+const SILENCE = `(SELECT s.code FROM resources m JOIN silences s ON s.blueprint = m.blueprint AND s.place IN ('', m.place)
+   WHERE r.state <> 'destroyed' AND m.id = coalesce((SELECT resource_id FROM leases WHERE id = r.host_lease_id), r.id)
+   ORDER BY s.place DESC LIMIT 1) AS silent`;
 
 /** A resource as a driver has to know it. */
 export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'givenUp' | 'formerSpec'> {
@@ -49,7 +56,7 @@ export class ResourceStore {
 
   async get(id: string): Promise<ResourceRow | undefined> {
     const rows = await this.db.rows<ResourceRow>(
-      { name: 'resource', text: `SELECT ${RESOURCE_COLUMNS} FROM resources r WHERE id = $1` },
+      { name: 'resource', text: `SELECT ${RESOURCE_COLUMNS}, ${SILENCE} FROM resources r WHERE id = $1` },
       [id],
     );
     return rows[0];
@@ -83,7 +90,7 @@ export class ResourceStore {
     const ofBlueprint = `(${sought} AND state <> 'destroyed' OFFSET 0) UNION ALL (${sought} AND state = 'destroyed' ${newest})`;
     const rows = await this.db.rows<ResourceRow>(
       {
-        text: `SELECT ${RESOURCE_COLUMNS} FROM (${filters.blueprint === undefined ? sought : ofBlueprint}) r ${newest}`,
+        text: `SELECT ${RESOURCE_COLUMNS}, ${SILENCE} FROM (${filters.blueprint === undefined ? sought : ofBlueprint}) r ${newest}`,
       },
       [keyOfCursor(cursor), ...values],
     );

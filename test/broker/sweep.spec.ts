@@ -184,6 +184,25 @@ describe('what a row says is there and is not', () => {
     await berth.becomes(id, { ended: 'resource-lost' });
   });
 
+  it('is given to nobody new until its endpoint answers again, and then to whoever waits', async () => {
+    const held = await berth.lease('step');
+    const { id, resource } = await berth.lease('step');
+    await berth.declare(hosts('box', { resources: 2 }));
+    await berth.release(id);
+    await berth.becomes(resource, { leases: 0, hygiene: 'clean' });
+    containers.silent.add('box');
+    await sweep();
+    const waiting = await berth.request('step');
+    expect(waiting).toMatchObject({ state: 'pending', waiting: { reason: 'queued' } });
+    expect(await berth.ok(`GET /v1/resources/${resource}`)).toMatchObject({ silent: 'unreachable' });
+    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ live: 2, free: 0 });
+    expect(await berth.read(held.id)).toMatchObject({ state: 'active' });
+    containers.silent.clear();
+    await sweep();
+    expect(await berth.becomes(waiting.id, 'active')).toMatchObject({ resource });
+    expect(await berth.ok(`GET /v1/resources/${resource}`)).not.toHaveProperty('silent');
+  });
+
   it('leaves the alarm of one of its machines as it is, of which nothing is heard then', async () => {
     const places = async () =>
       (await berth.sql('SELECT place FROM silences ORDER BY place')).map(({ place }) => place);

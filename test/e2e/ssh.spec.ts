@@ -188,15 +188,27 @@ describe('a machine of its own blueprint', () => {
     await berth.release(waiting.id);
   });
 
-  it('is told as silent when it can not be reached, and as answering when it can', async () => {
+  it('is told as silent when it can not be reached, and as answering when it can; nothing on it is lent meanwhile', async () => {
+    const repositories = { app: { uri: server.uri('app', 'ssh'), branch: 'main' } };
+    const asked = { type: 'working-copy', blueprints: ['second-copy'], attributes: { repositories } };
+    const { id, resource: copy } = await leased(asked);
+    await berth.release(id);
+    await berth.becomes(copy, { leases: 0, hygiene: 'clean' });
     await sshd.halt();
     await sweep();
     await until(kinds, (seen) => seen.includes('host.silent'));
     expect(await gauge()).toBe('unreachable');
+    expect(await berth.read(copy)).toMatchObject({ silent: 'unreachable' });
+    const waiting = await berth.request('step', asked);
+    expect(waiting).toMatchObject({ state: 'pending', waiting: { reason: 'queued' } });
     await sshd.resume();
     await sweep();
     await until(kinds, (seen) => seen.includes('host.answered'));
     expect(await gauge()).toBeUndefined();
+    expect(await berth.becomes(waiting.id, 'active')).toMatchObject({ resource: copy });
+    await berth.release(waiting.id);
+    await berth.ok(`POST /v1/resources/${copy}/release`, { body: {} });
+    await berth.becomes(copy, 'destroyed');
   });
 
   it('that shows another host key is an alarm until its new key is pinned, and is spoken to by nobody', async () => {

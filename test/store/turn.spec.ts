@@ -167,6 +167,29 @@ describe('a turn after something became free', () => {
     expect(await turn('freed')).toMatchObject({ looked: ['both_3'], served: ['both_3'], next: null });
   });
 
+  it('passes over machines that do not answer, and looks at no more than there are that do', async () => {
+    await blueprint('box', { resources: 4 });
+    await consumer('step', 'box');
+    await resources('box', 4);
+    await sql(`UPDATE resources SET place = 'm' || slot, last_used_at = now() + slot * interval '1 s'`);
+    const silent = (...places: string[]) =>
+      sql(
+        `INSERT INTO silences (blueprint, place, code, reason) SELECT 'box', unnest($1::text[]), 'x', 'x'`,
+        [places],
+      );
+    await silent('m2', 'm3'); // used last, so that they would be the first
+    await waiting('step', 5);
+    const given = ({ decisions }: Awaited<ReturnType<typeof turn>>) =>
+      decisions.flatMap((one) => (one.kind === 'grant' ? one.resourceId : [])).sort();
+    const first = await turn('freed');
+    expect(first.looked).toEqual(['step_1', 'step_2']);
+    expect(given(first)).toEqual(['res_box0', 'res_box1']);
+    await sql(`DELETE FROM silences WHERE place = 'm3'`);
+    expect(given(await turn('freed'))).toEqual(['res_box3']);
+    await silent('');
+    expect((await turn('freed')).looked).toEqual([]);
+  });
+
   it('looks at nobody where none of them could use what became free', async () => {
     await blueprint('box', { resources: 1 });
     await blueprint('other', { resources: 1 });
