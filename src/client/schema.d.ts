@@ -220,7 +220,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a blueprint
-         * @description Only one that has no live resources and that no other blueprint stands on.
+         * @description Only one without live resources, that has given its hosts back and that no other blueprint stands on.
          */
         delete: operations["Blueprints.remove"];
         options?: never;

@@ -60,7 +60,8 @@ export class BlueprintsController {
   @HttpCode(204)
   @Describe({
     summary: 'Remove a blueprint',
-    description: 'Only one that has no live resources and that no other blueprint stands on.',
+    description:
+      'Only one without live resources, that has given its hosts back and that no other blueprint stands on.',
     answers: { 204: null },
     faults: ['not-found', 'in-use'],
   })
