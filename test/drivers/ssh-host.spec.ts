@@ -90,6 +90,43 @@ describe('ssh-host', () => {
     expect(silent).toEqual([{ place: 'gone', code: 'unreachable', reason: expect.stringContaining('gone') }]);
   });
 
+  describe('with a machine that hangs', () => {
+    let both: Sshd;
+    let driver: SshHostDriver;
+    let view: ResourceView;
+
+    beforeAll(async () => {
+      both = await startSshd();
+      driver = new SshHostDriver({ credentials: keyOf(both), answerMs: 2_000 });
+      view = resourceOn(both);
+      const [one] = view.blueprint.spec.hosts as object[];
+      const hung = { ...one, name: 'hung', address: 'localhost' }; // so that it has a connection of its own
+      expect((await list([hung])).silent).toEqual([]);
+      await both.freezeSessions();
+      view.blueprint.spec.hosts = [one, hung];
+    });
+
+    afterAll(async () => {
+      driver?.close();
+      await both?.stop();
+    });
+
+    const list = (hosts = view.blueprint.spec.hosts, call = unhurried()) =>
+      driver.list({ ...view.blueprint, spec: { ...view.blueprint.spec, hosts } }, BROKER, call);
+
+    it('lists what is on the others, and names it', async () => {
+      await driver.build(view, unhurried());
+      const { found, silent } = await list();
+      expect(found.map(({ place }) => place)).toEqual(['one']);
+      expect(silent).toMatchObject([{ place: 'hung', code: 'timed-out' }]);
+    });
+
+    it('does not take a look that is called off for a machine that does not answer', async () => {
+      const calledOff = { signal: AbortSignal.abort() };
+      await expect(list(undefined, calledOff)).rejects.toThrow(DriverError);
+    });
+  });
+
   it('lists no directory that is not of its making, and no link to one', async () => {
     const { root } = sshd;
     const label = (name: string, by: string) =>

@@ -23,6 +23,8 @@ export interface Sshd {
   resume(): Promise<void>;
   /** Ends every session of the daemon, as a cut of the network would; new ones are let in. */
   dropSessions(): Promise<void>;
+  /** Stops every session where it is, as a machine that hangs would; new ones are let in. */
+  freezeSessions(): Promise<void>;
   /** How many connections it has. */
   connections(): Promise<number>;
   /** Ids of the processes that its sessions have begun, and of what these have in turn. */
@@ -76,7 +78,8 @@ export async function startSshd({
     resume: async () => {
       daemon = await start(directory, port);
     },
-    dropSessions: async () => endSessions(await sessionsOf(daemon)),
+    dropSessions: async () => signal('SIGKILL', await sessionsOf(daemon)),
+    freezeSessions: async () => signal('SIGSTOP', (await below(daemon)).map(pidOf)),
     connections: async () => (await sessionsOf(daemon)).length,
     processes: () => processesOf(daemon),
     authorize: async (name) => {
@@ -146,7 +149,7 @@ async function end(daemon: ChildProcess): Promise<void> {
   const ended = new Promise((resolve) => daemon.once('exit', resolve));
   const sessions = await sessionsOf(daemon);
   daemon.kill('SIGKILL');
-  endSessions(sessions);
+  signal('SIGKILL', sessions);
   await ended;
 }
 
@@ -158,18 +161,26 @@ async function sessionsOf(daemon: ChildProcess): Promise<number[]> {
 }
 
 async function processesOf(daemon: ChildProcess): Promise<number[]> {
-  const { stdout } = await run('ps', ['-e', '-o', 'pid=,ppid=,comm=']);
-  const all = stdout.split('\n').map((line) => line.trim().split(/\s+/));
-  const below = (parent: string): string[][] =>
-    all.filter(([, ppid]) => ppid === parent).flatMap((found) => [found, ...below(found[0] ?? '')]);
-  const begun = below(String(daemon.pid)).filter(([, , name]) => name !== 'sshd');
-  return begun.map(([pid]) => Number(pid));
+  return (await below(daemon)).filter(([, , name]) => name !== 'sshd').map(pidOf);
 }
 
-function endSessions(pids: number[]): void {
+/** What has come from it, each as pid, its parent's and name. */
+async function below({ pid }: ChildProcess): Promise<string[][]> {
+  const { stdout } = await run('ps', ['-e', '-o', 'pid=,ppid=,comm=']);
+  const all = stdout.split('\n').map((line) => line.trim().split(/\s+/));
+  const from = (parent: string): string[][] =>
+    all.filter(([, ppid]) => ppid === parent).flatMap((found) => [found, ...from(found[0] ?? '')]);
+  return from(String(pid));
+}
+
+function pidOf([pid]: string[]): number {
+  return Number(pid);
+}
+
+function signal(name: 'SIGKILL' | 'SIGSTOP', pids: number[]): void {
   for (const pid of pids) {
     try {
-      process.kill(pid, 'SIGKILL');
+      process.kill(pid, name);
     } catch {
       // It has ended between.
     }
@@ -191,7 +202,7 @@ export async function makeSystemUser({ home = '/' } = {}): Promise<SystemUser> {
   await run('/usr/sbin/useradd', ['-r', '-M', '-d', home, '-s', '/bin/sh', '-p', '*', name]);
   const remove = async () => {
     const { stdout } = await run('ps', ['-o', 'pid=', '-U', name]).catch(() => ({ stdout: '' }));
-    endSessions(stdout.split('\n').map(Number).filter(Boolean));
+    signal('SIGKILL', stdout.split('\n').map(Number).filter(Boolean));
     await run('/usr/sbin/userdel', ['--force', name]);
   };
   return { name, remove };

@@ -29,6 +29,9 @@ import { type WorkUserFacts, WorkUserHost } from './work-user-host.js';
 /** Commands on one machine at a time. What ends them needs no place, so a machine full of them can still be cleared. */
 const MOST_COMMANDS = 64;
 
+/** Time that a machine has to say what is on it, in milliseconds; more than connecting may take, which then says why it failed. */
+const ANSWER_MS = 20_000;
+
 /**
  * Machines that are there already, over SSH. Leases run as the broker's own login: between leases of one resource there
  * is order, not isolation, and what a lease does outside of its directory is not undone. Or they run as a work user, who
@@ -46,7 +49,7 @@ export class SshHostDriver implements Driver {
   /** Places for commands, by machine. */
   private readonly commands = new Map<string, Places>();
 
-  constructor(options: { credentials: CredentialSource }) {
+  constructor(private readonly options: { credentials: CredentialSource; answerMs?: number }) {
     this.pool = new SshPool(options.credentials);
   }
 
@@ -113,13 +116,15 @@ export class SshHostDriver implements Driver {
   /** Machines that don't answer hold nothing up: what stands on them is found by a later sweep. */
   async list({ spec }: BlueprintView, broker: string, call: Call): Promise<Listing> {
     const { root } = specOf(spec);
+    const { answerMs = ANSWER_MS } = this.options;
+    const signal = AbortSignal.any([call.signal, AbortSignal.timeout(answerMs)]);
     const look = async (login: SshLogin): Promise<Listing> => {
       const place = login.name;
       try {
-        const found = await new PosixHost(this.shell(login), root).list(broker, place, call);
+        const found = await new PosixHost(this.shell(login), root).list(broker, place, { signal });
         return { found, silent: [] };
       } catch (fault) {
-        if (!(fault instanceof DriverError)) throw fault;
+        if (!(fault instanceof DriverError) || call.signal.aborted) throw fault;
         return { found: [], silent: [{ place, code: fault.code, reason: fault.message }] };
       }
     };
