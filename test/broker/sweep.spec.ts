@@ -47,6 +47,7 @@ describe('what exists without a row', () => {
   });
 
   it('is shown by a dry run, which does nothing', async () => {
+    await sweep(); // that of the declaration is over
     containers.existing.add('res_orphan');
     const { suspects, silent, sweeps } = await report();
     const orphan = { kind: 'orphan', resource: 'res_orphan', name: 'fake res_orphan', blueprint: 'box' };
