@@ -40,7 +40,10 @@ export class CatalogueService {
     );
     if (removed === 'absent') throw new BrokerError('not-found', `There is no blueprint ${name}.`);
     if (removed === 'in-use')
-      throw new BrokerError('in-use', `Blueprint ${name} has live resources, or another stands on it.`);
+      throw new BrokerError(
+        'in-use',
+        `Blueprint ${name} has live resources, or is just giving their hosts back, or another stands on it.`,
+      );
   }
 
   /** A disabled blueprint gives no new leases and builds nothing; what it has given goes on. */

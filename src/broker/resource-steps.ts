@@ -104,8 +104,10 @@ export class ResourceSteps {
       const { handle, machine } = await within('build', signal, (call) => driver.build(view, call));
       await this.admit(resource, blueprint, machine);
       const verified = await verify(driver, { ...view, handle }, signal);
+      // Before it is there to be given, so that it does not pass for silent.
+      const answered = await blueprints.succeeded(blueprint.name, resource.place);
       if (!(await this.save(resource, { state: 'active', handle, verified }))) await this.discard(resource);
-      await blueprints.succeeded(blueprint.name);
+      if (answered) allocator.poke({ tier: blueprint.tier, type: 'working-copy' });
     } catch (error) {
       if (error instanceof GivenUp) void error.ended.then(() => this.discard(resource));
       if (signal.aborted) return claims.giveBack('resources', resource.id, processId);

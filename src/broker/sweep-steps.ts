@@ -32,62 +32,62 @@ export class SweepSteps {
     const now = new Date(Date.now() + clockAheadMs);
     try {
       const looked = await this.parts.sweep.look(blueprint, now, signal);
-      await this.hear(blueprint, looked.silent);
-      await this.act(blueprint, looked, signal);
-      const isSuspicious = looked.suspects.some(({ kind }) => kind === 'missing');
+      const orphans = await this.remember(blueprint, looked);
+      // What was lost meanwhile is not lent again where it stood.
+      const fell = await this.hear(blueprint, looked.silent);
+      for (const orphan of orphans) await this.destroy(orphan, blueprint, signal);
+      const isSuspicious = fell || looked.suspects.some(({ kind }) => kind === 'missing');
       await sweeps.swept(id, processId, null, isSuspicious ? SECOND_LOOK_SECONDS : SWEEP_SECONDS);
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;
       if (signal.aborted) return claims.giveBack('sweeps', id, processId);
-      await this.hear(blueprint, [{ place: null, code: error.code, reason: error.message }]);
-      await sweeps.swept(id, processId, error.message, SWEEP_SECONDS);
+      const fell = await this.hear(blueprint, [{ place: null, code: error.code, reason: error.message }]);
+      await sweeps.swept(id, processId, error.message, fell ? SECOND_LOOK_SECONDS : SWEEP_SECONDS);
     }
   }
 
   /**
-   * Silence is told when it begins and when it ends, and not at each sweep. What answers again may be had again, and
-   * what stands on it.
+   * Silence is told when it begins and when it ends, and not at each sweep; says whether some begins. What answers again
+   * may be had again, and what stands on it.
    */
   private async hear(
     { name: blueprint, tier }: BlueprintRow,
-    silent: Parameters<SweepStore['heard']>[1],
-  ): Promise<void> {
-    const { sweeps, allocator, signals, log } = this.parts;
-    const { isNew } = await sweeps.heard(blueprint, silent);
-    if (!isNew) return;
-    if (silent.length > 0) log.warn({ blueprint, silent }, 'not every host of a blueprint answers');
-    allocator.poke({ tier, type: 'host' }, blueprint);
-    allocator.poke({ tier, type: 'working-copy' });
-    signals.send('events');
+    silent: Parameters<SweepStore['heard']>[2],
+  ): Promise<boolean> {
+    const { sweeps, allocator, signals, log, processId } = this.parts;
+    const { fell, answered } = await sweeps.heard(blueprint, processId, silent);
+    if (fell) log.warn({ blueprint, silent }, 'not every host of a blueprint answers');
+    if (answered) {
+      allocator.poke({ tier, type: 'host' }, blueprint);
+      allocator.poke({ tier, type: 'working-copy' });
+    }
+    if (fell || answered) signals.send('events');
+    return fell;
   }
 
-  /** What is suspicious for the first time is only remembered. */
-  private async act(
-    blueprint: BlueprintRow,
-    { suspects, silent }: Looked,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** What is suspicious for the first time is only remembered; what is missing for sure is lost. Returns the orphans to destroy. */
+  private async remember(blueprint: BlueprintRow, { suspects, silent }: Looked): Promise<Suspect[]> {
     const { sweeps, losses, log, signals } = this.parts;
     const places = silent.map(({ place }) => place);
     const { isNew } = await sweeps.remember(blueprint.name, suspects, places);
     const ripe = suspects.filter(({ isRipe }) => isRipe);
-    for (const orphan of ripe.filter(({ kind }) => kind === 'orphan'))
-      await this.destroy(orphan, blueprint, signal);
     const missing = ripe.filter(({ kind }) => kind === 'missing').map(({ resourceId }) => resourceId);
     if (missing.length > 0) {
       const reason = 'resource-lost: it is not there, or does not run, any more';
       const lost = await losses.take(missing, { to: 'broken', reason, by: null });
       log.warn({ resources: lost, blueprint: blueprint.name }, 'resources are lost');
     }
-    if (isNew || ripe.length > 0) signals.send('events');
+    if (isNew || missing.length > 0) signals.send('events');
+    return ripe.filter(({ kind }) => kind === 'orphan');
   }
 
   private async destroy(orphan: Suspect, blueprint: BlueprintRow, signal: AbortSignal): Promise<void> {
-    const { sweeps, sweep, log } = this.parts;
+    const { sweeps, sweep, log, signals } = this.parts;
     const about = { resource: orphan.resourceId, name: orphan.name, blueprint: blueprint.name };
     try {
       await sweep.destroy(orphan, blueprint, signal);
       await sweeps.orphanDestroyed(orphan.resourceId);
+      signals.send('events');
       log.warn(about, 'an orphan was destroyed');
     } catch (error) {
       if (!(error instanceof DriverError) || signal.aborted) throw error;

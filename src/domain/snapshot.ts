@@ -31,11 +31,11 @@ export interface PoolBlueprint extends Blueprint {
   /** Someone may use it: an edge to it is usable. For nobody, nothing is kept warm. */
   wanted: boolean;
   room: Room[];
-  /** Resources being built, or cleaned, for nobody in particular. */
+  /** Resources being built, or cleaned, for nobody in particular, or free where nobody answers. */
   warming: number;
 }
 
-/** An active, clean, uncordoned resource with a place to give, on a machine that answers as far as is known. */
+/** An active, clean, uncordoned resource with a place to give, where somebody answered when last asked. */
 export interface Available {
   id: string;
   blueprint: string;

@@ -1,6 +1,7 @@
 import type { Blueprint } from '../domain/blueprint.js';
 import type { Queryable } from './database.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
+import { ANSWERED } from './silence.js';
 
 /** A blueprint with how it fares. */
 export interface BlueprintRow extends Blueprint {
@@ -21,12 +22,9 @@ const COLUMNS = `b.name, b.type, b.tier, b.enabled,
 
 const FREE = `r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned`;
 
-/** What is free and silent is looked for from the silences, which are few, since what is free may be a great many. */
 const STATUS = `b.failures, b.retry_at, b.last_failure, b.created_at,
   (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed')::int AS live,
-  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND ${FREE})::int
-    - (SELECT count(DISTINCT r.id) FROM silences s JOIN resources r ON r.blueprint = s.blueprint AND s.place IN ('', r.place)
-        WHERE s.blueprint = b.name AND ${FREE})::int AS free`;
+  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND ${FREE})::int AS free`;
 
 export class BlueprintStore {
   constructor(private readonly db: Queryable) {}
@@ -120,7 +118,7 @@ export class BlueprintStore {
       {
         text: `SELECT EXISTS (SELECT FROM resources WHERE blueprint = b.name AND state <> 'destroyed')
                       OR EXISTS (SELECT FROM leases WHERE object_kind = 'blueprint' AND object_name = b.name
-                                    AND state IN ('pending', 'acquired', 'active')) AS used,
+                                    AND for_resource IS NOT NULL AND state IN ('pending', 'acquired', 'active')) AS used,
                       EXISTS (SELECT FROM blueprints w WHERE w.type = 'working-copy' AND w.spec -> 'hosts' ? b.name) AS needed
                  FROM blueprints b WHERE name = $1 FOR UPDATE`,
       },
@@ -168,13 +166,22 @@ export class BlueprintStore {
     return row?.failures ?? 0;
   }
 
-  async succeeded(name: string): Promise<void> {
-    await this.db.rows(
+  /**
+   * Something of the blueprint was built at the place, null where it has none: it does not fail any more, and what it
+   * was built on answers, whatever the last sweep heard. Says whether that is news.
+   */
+  async succeeded(name: string, place: string | null): Promise<boolean> {
+    const rows = await this.db.rows(
       {
-        text: 'UPDATE blueprints SET failures = 0, retry_at = NULL, last_failure = NULL WHERE name = $1 AND failures > 0',
+        name: 'build-succeeded',
+        text: `WITH fared AS (
+            UPDATE blueprints SET failures = 0, retry_at = NULL, last_failure = NULL WHERE name = $1 AND failures > 0),
+          answered AS (DELETE FROM silences WHERE blueprint = $1 AND place IN ('', $2) RETURNING *)
+          ${ANSWERED}`,
       },
-      [name],
+      [name, place],
     );
+    return rows.length > 0;
   }
 
   /** Pools whose blueprints may build again since `failures`; each is told once, because the wait is then over. */

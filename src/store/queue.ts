@@ -1,5 +1,5 @@
 import { AGEING } from '../domain/queue.js';
-import { isOpen, SILENT } from './silence.js';
+import { isSilent, SILENT, standsOnSilent } from './silence.js';
 
 /** Of a line that got something at `served` last and whose first was requested at `since`: see `AGEING`. */
 function rank(priority: string, since: string, served: string): string {
@@ -19,7 +19,8 @@ const OF_LINE = `state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (
  */
 const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
           SELECT FROM resources r
-           WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND ${isOpen('r')}
+           WHERE r.blueprint = b.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
+             AND NOT ${isSilent('r')} AND NOT ${standsOnSilent('r')}
              AND (b.reuse = 'tier' OR r.uses = 0
                OR (b.reuse = 'consumer' AND r.last_consumer = ANY (ARRAY (SELECT object_kind || '/' || object_name FROM asked)))
                OR now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(b.idle_after_seconds, 0)))
@@ -27,13 +28,13 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
         + (SELECT coalesce(sum(b.leases_per_resource - leases), 0) FROM (
           SELECT leases FROM resources r
            WHERE b.leases_per_resource > 1 AND r.blueprint = b.name AND r.state = 'active' AND r.hygiene IN ('clean', 'dirty')
-             AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND ${isOpen('r')}
+             AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND NOT r.cordoned AND NOT ${isSilent('r')}
            LIMIT $3) shared)
         + CASE WHEN NOT b.counted THEN 0 ELSE
             greatest(0, b.max_resources - (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed'))
             + (SELECT count(*) FROM blueprints c JOIN leases h ON h.object_kind = 'blueprint' AND h.object_name = c.name
-                 JOIN resources r ON r.id = h.for_resource
-                WHERE c.type = 'working-copy' AND c.tier = $1 AND b.provides = 'host' AND h.blueprint = b.name
+                 JOIN resources r ON r.id = h.for_resource JOIN resources m ON m.id = h.resource_id
+                WHERE NOT ${isSilent('m')} AND c.type = 'working-copy' AND c.tier = $1 AND b.provides = 'host' AND h.blueprint = b.name
                   AND h.state = 'active' AND r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean') END`;
 
 /** SQL, to follow WITH RECURSIVE: the lines of the pool of $1 tier and $2 type, each with the blueprints that it may use. */

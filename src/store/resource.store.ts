@@ -6,6 +6,7 @@ import type { Resource } from '../domain/resource.js';
 import type { Hygiene, ResourceState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
+import { silenceOf } from './silence.js';
 
 export interface ResourceRow extends Resource {
   /** Leases on it now. */
@@ -30,11 +31,6 @@ export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.h
   r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.given_up, r.former_spec, r.last_consumer, r.reason,
   r.created_at, r.active_at, r.last_used_at, r.ended_at`;
 
-/** That of what it stands on, if it is no machine itself. */
-const SILENCE = `(SELECT s.code FROM resources m JOIN silences s ON s.blueprint = m.blueprint AND s.place IN ('', m.place)
-   WHERE r.state <> 'destroyed' AND m.id = coalesce((SELECT resource_id FROM leases WHERE id = r.host_lease_id), r.id)
-   ORDER BY s.place DESC LIMIT 1) AS silent`;
-
 /** A resource as a driver has to know it. */
 export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'givenUp' | 'formerSpec'> {
   blueprint: Pick<Blueprint, 'name' | 'type' | 'tier' | 'spec'>;
@@ -56,7 +52,10 @@ export class ResourceStore {
 
   async get(id: string): Promise<ResourceRow | undefined> {
     const rows = await this.db.rows<ResourceRow>(
-      { name: 'resource', text: `SELECT ${RESOURCE_COLUMNS}, ${SILENCE} FROM resources r WHERE id = $1` },
+      {
+        name: 'resource',
+        text: `SELECT ${RESOURCE_COLUMNS}, ${silenceOf('r')} AS silent FROM resources r WHERE id = $1`,
+      },
       [id],
     );
     return rows[0];
@@ -90,7 +89,7 @@ export class ResourceStore {
     const ofBlueprint = `(${sought} AND state <> 'destroyed' OFFSET 0) UNION ALL (${sought} AND state = 'destroyed' ${newest})`;
     const rows = await this.db.rows<ResourceRow>(
       {
-        text: `SELECT ${RESOURCE_COLUMNS}, ${SILENCE} FROM (${filters.blueprint === undefined ? sought : ofBlueprint}) r ${newest}`,
+        text: `SELECT ${RESOURCE_COLUMNS}, ${silenceOf('r')} AS silent FROM (${filters.blueprint === undefined ? sought : ofBlueprint}) r ${newest}`,
       },
       [keyOfCursor(cursor), ...values],
     );

@@ -1,13 +1,28 @@
 /** SQL: the places of the blueprint `b` that did not answer when they were last asked; the empty one is all of it. */
 export const SILENT = 'ARRAY (SELECT place FROM silences WHERE blueprint = b.name)';
 
-/** SQL: whether an admin and its machine let the resource `r` serve a new lease, where `b.silent` is `SILENT`. */
-export function isOpen(r: string, b = 'b'): string {
-  return `NOT ${r}.cordoned AND NOT ${b}.silent && ARRAY ['', ${r}.place]`;
+/** SQL: whether the host `r` is where its blueprint `b` is silent, with `b.silent` as `SILENT`. */
+export function isSilent(r: string, b = 'b'): string {
+  return `(${b}.silent && ARRAY ['', ${r}.place])`;
 }
 
-/** SQL: whether the working copy `r` stands on a machine that did not answer when it was last asked. */
+const SILENCE = (
+  r: string,
+) => `FROM resources m JOIN silences s ON s.blueprint = m.blueprint AND s.place IN ('', m.place)
+  WHERE m.id = coalesce((SELECT resource_id FROM leases WHERE id = ${r}.host_lease_id), ${r}.id)`;
+
+/** SQL: whether the working copy `r` stands on a host that is silent. */
 export function standsOnSilent(r: string): string {
-  return `EXISTS (SELECT FROM leases h JOIN resources m ON m.id = h.resource_id
-      JOIN silences s ON s.blueprint = m.blueprint AND s.place IN ('', m.place) WHERE h.id = ${r}.host_lease_id)`;
+  return `(${r}.host_lease_id IS NOT NULL AND EXISTS (SELECT ${SILENCE(r)}))`;
 }
+
+/** SQL: why the live resource `r`, or what it stands on, did not answer, as the driver's faults are called; null where it did. */
+export function silenceOf(r: string): string {
+  return `(SELECT s.code ${SILENCE(r)} AND ${r}.state <> 'destroyed' ORDER BY s.place DESC LIMIT 1)`;
+}
+
+/** SQL that tells of the silences in the CTE `answered` that they are over. */
+export const ANSWERED = `INSERT INTO events (kind, blueprint, data)
+  SELECT 'host.answered', blueprint,
+         jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'since', since)) FROM answered
+  RETURNING kind`;

@@ -1,5 +1,6 @@
 import type { Sighting, Standing, Suspect } from '../domain/sweep.js';
 import type { Queryable } from './database.js';
+import { ANSWERED } from './silence.js';
 
 /** When a blueprint's endpoints were last compared with the rows, and why they could not be, if they could not. */
 export interface SweepRow {
@@ -99,40 +100,46 @@ export class SweepStore {
 
   /**
    * Remembers which places of the blueprint did not answer, null for all of it, with an event for what is new or is
-   * silent for another cause; and forgets those that did, with an event. Where all of it did not, nothing is known of its
-   * places.
+   * silent for another cause; and forgets those that did, with an event, and lets it build again at once. Where all of it
+   * did not, nothing is known of its places. Nothing is changed by who has lost the claim on the sweep: it may have slept.
    */
   async heard(
     blueprint: string,
+    claim: string,
     silent: readonly Pick<Silence, 'place' | 'code' | 'reason'>[],
-  ): Promise<{ isNew: boolean }> {
-    const rows = await this.db.rows(
+  ): Promise<{ fell: boolean; answered: boolean }> {
+    const rows = await this.db.rows<{ kind: string }>(
       {
         name: 'remember-silences',
-        text: `WITH asked AS (
+        text: `WITH claimed AS MATERIALIZED (SELECT FROM sweeps WHERE id = $1 AND claim = $3 FOR NO KEY UPDATE),
+          asked AS (
             SELECT coalesce(place, '') AS place, code, reason
               FROM jsonb_to_recordset($2::jsonb) AS s (place text, code text, reason text)),
           answered AS (
-            DELETE FROM silences g WHERE blueprint = $1 AND NOT EXISTS (SELECT FROM asked a WHERE a.place IN (g.place, ''))
+            DELETE FROM silences g WHERE blueprint = $1 AND EXISTS (SELECT FROM claimed)
+               AND NOT EXISTS (SELECT FROM asked a WHERE a.place IN (g.place, ''))
             RETURNING *),
+          retried AS (UPDATE blueprints SET retry_at = NULL WHERE name = $1 AND EXISTS (SELECT FROM answered)),
           noted AS (
-            INSERT INTO silences AS g (blueprint, place, code, reason) SELECT $1, place, code, reason FROM asked
+            INSERT INTO silences AS g (blueprint, place, code, reason)
+            SELECT $1, place, code, reason FROM asked WHERE EXISTS (SELECT FROM claimed)
             ON CONFLICT (blueprint, place) DO UPDATE SET code = EXCLUDED.code, reason = EXCLUDED.reason, since = now()
              WHERE g.code <> EXCLUDED.code
-            RETURNING *)
-          INSERT INTO events (kind, blueprint, data)
-          SELECT CASE code WHEN 'host-key-changed' THEN 'host.key-changed' ELSE 'host.silent' END, blueprint,
-                 jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'reason', reason))
-            FROM noted
-          UNION ALL
-          SELECT 'host.answered', blueprint,
-                 jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'since', since))
-            FROM answered
-          RETURNING kind`,
+            RETURNING *),
+          fell AS (
+            INSERT INTO events (kind, blueprint, data)
+            SELECT CASE code WHEN 'host-key-changed' THEN 'host.key-changed' ELSE 'host.silent' END, blueprint,
+                   jsonb_strip_nulls(jsonb_build_object('place', nullif(place, ''), 'code', code, 'reason', reason))
+              FROM noted RETURNING kind),
+          rose AS (${ANSWERED})
+          SELECT kind FROM fell UNION ALL SELECT kind FROM rose`,
       },
-      [blueprint, JSON.stringify(silent)],
+      [blueprint, JSON.stringify(silent), claim],
     );
-    return { isNew: rows.length > 0 };
+    return {
+      fell: rows.some(({ kind }) => kind !== 'host.answered'),
+      answered: rows.some(({ kind }) => kind === 'host.answered'),
+    };
   }
 
   /** Whatever did not answer when it was last asked. */

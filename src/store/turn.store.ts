@@ -6,7 +6,7 @@ import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
 import { QUEUED, WANTED } from './queue.js';
-import { isOpen, SILENT, standsOnSilent } from './silence.js';
+import { isSilent, SILENT, standsOnSilent } from './silence.js';
 import type { NewLease, Plan, Pool, Queued, Scope, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 
@@ -449,7 +449,9 @@ const LOOK = {
                  (SELECT count(*) FROM resources r WHERE r.state = 'pending' AND r.blueprint = p.name
                      AND NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending'))
                  + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning')
-                     AND r.blueprint = p.name AND p.reuse <> 'none') END AS warming
+                     AND r.blueprint = p.name AND p.reuse <> 'none')
+                 + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean'
+                     AND r.blueprint = p.name AND NOT r.cordoned AND (${isSilent('r', 'p')} OR ${standsOnSilent('r')})) END AS warming
           FROM pool p ORDER BY p.name) b) AS blueprints,
       (SELECT coalesce(jsonb_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
@@ -467,17 +469,17 @@ const LOOK = {
                        LIMIT greatest(p.asks, 1)) AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
-                AND f.leases = 0 AND ${isOpen('f', 'p')} AND (p.reuse <> 'consumer' OR f.uses = 0)
+                AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')} AND (p.reuse <> 'consumer' OR f.uses = 0)
               ORDER BY f.last_used_at DESC NULLS LAST
               LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN p.asks + p.warm END)
             UNION ALL
             (SELECT o.id FROM asking k JOIN lists l USING (kind, name), LATERAL (
                SELECT f.id FROM resources f WHERE p.reuse <> 'none' AND f.blueprint = p.name AND f.last_consumer = k.kind || '/' || k.name
-                  AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND ${isOpen('f', 'p')}
+                  AND f.state = 'active' AND f.hygiene = 'clean' AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')}
                 ORDER BY f.last_used_at DESC LIMIT k.asks) o WHERE p.name = ANY (l.blueprints))
             UNION ALL
             (SELECT t.id FROM resources t WHERE p.leases_per_resource > 1 AND t.blueprint = p.name AND t.state = 'active'
-                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND ${isOpen('t', 'p')}
+                AND t.hygiene IN ('clean', 'dirty') AND t.leases BETWEEN 1 AND p.leases_per_resource - 1 AND NOT t.cordoned AND NOT ${isSilent('t', 'p')}
               LIMIT p.asks)))
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL
@@ -515,8 +517,8 @@ const ROOM = {
           (SELECT r.id, r.blueprint, r.place, coalesce(r.last_used_at, r.active_at) AS "idleSince",
                   p.idle_after_seconds AS "idleAfterSeconds"
              FROM resources r
-            WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND ${isOpen('r', 'p')}
-              AND NOT ${standsOnSilent('r')} AND now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(p.idle_after_seconds, 0))
+            WHERE r.blueprint = p.name AND r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned
+              AND NOT ${isSilent('r', 'p')} AND NOT ${standsOnSilent('r')} AND now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(p.idle_after_seconds, 0))
             ORDER BY r.last_used_at NULLS FIRST LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 END)
           UNION ALL
           SELECT c.id, c.blueprint, s.place, coalesce(c.last_used_at, c.active_at), b.idle_after_seconds
@@ -524,7 +526,7 @@ const ROOM = {
             JOIN resources c ON c.id = h.for_resource JOIN blueprints b ON b.name = c.blueprint
             JOIN resources s ON s.id = h.resource_id
            WHERE h.blueprint = p.name AND h.state = 'active' AND h.for_resource IS NOT NULL
-             AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean' AND NOT p.silent && ARRAY ['', s.place]
+             AND c.state = 'active' AND c.leases = 0 AND c.hygiene = 'clean' AND NOT ${isSilent('s', 'p')}
              -- One just built for a lease that waits for it is not idle, though nobody holds it yet.
              AND NOT (c.uses = 0 AND EXISTS (SELECT FROM leases w WHERE w.id = c.built_for AND w.state = 'pending'))) idle
          WHERE $3 > 0 AND now() - "idleSince" >= make_interval(secs => coalesce("idleAfterSeconds", 0))

@@ -196,12 +196,40 @@ describe('what a row says is there and is not', () => {
     const waiting = await berth.request('step');
     expect(waiting).toMatchObject({ state: 'pending', waiting: { reason: 'queued' } });
     expect(await berth.ok(`GET /v1/resources/${resource}`)).toMatchObject({ silent: 'unreachable' });
-    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ live: 2, free: 0 });
     expect(await berth.read(held.id)).toMatchObject({ state: 'active' });
     containers.silent.clear();
     await sweep();
     expect(await berth.becomes(waiting.id, 'active')).toMatchObject({ resource });
     expect(await berth.ok(`GET /v1/resources/${resource}`)).not.toHaveProperty('silent');
+  });
+
+  it('is taken to answer where something was built on it since, and no more is built than is asked for', async () => {
+    const { id, resource } = await berth.lease('step');
+    await berth.release(id);
+    await berth.becomes(resource, { leases: 0, hygiene: 'clean' });
+    containers.silent.add('box');
+    await sweep();
+    const next = await berth.lease('step');
+    expect(await berth.read(resource)).not.toHaveProperty('silent');
+    await berth.release(next.id);
+    await berth.lease('step');
+    await berth.lease('step');
+    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ live: 2 });
+  });
+
+  it('is not given away when its endpoint answers without it', async () => {
+    await berth.declare(hosts('box', { resources: 1 }));
+    const { id, resource } = await berth.lease('step');
+    await berth.release(id);
+    await berth.becomes(resource, { leases: 0, hygiene: 'clean' });
+    containers.silent.add('box');
+    await sweep();
+    const waiting = await berth.request('step');
+    containers.existing.delete(resource); // as those of an engine that is started again
+    containers.silent.clear();
+    await sweep();
+    const given = await berth.becomes(waiting.id, 'active');
+    expect(given.resource).not.toBe(resource);
   });
 
   it('leaves the alarm of one of its machines as it is, of which nothing is heard then', async () => {

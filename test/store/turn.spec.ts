@@ -137,6 +137,15 @@ describe('a turn of a pool that is kept warm', () => {
     const { decisions, warms } = await turn('incoming', { incoming: [asks('step')] });
     expect([kinds(decisions), warms]).toEqual([['build', 'build'], false]);
   });
+
+  it('builds nothing in place of what is free and does not answer', async () => {
+    await blueprint('box', { resources: 5, warm: 2 });
+    await consumer('step', 'box');
+    await resources('box', 1);
+    const built = async () => (await turn('freed')).decisions.filter(({ kind }) => kind === 'build').length;
+    await sql(`INSERT INTO silences (blueprint, place, code, reason) VALUES ('box', '', 'x', 'x')`);
+    expect(await built()).toBe(1);
+  });
 });
 
 describe('a turn after something became free', () => {

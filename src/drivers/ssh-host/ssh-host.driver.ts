@@ -29,7 +29,7 @@ import { type WorkUserFacts, WorkUserHost } from './work-user-host.js';
 /** Commands on one machine at a time. What ends them needs no place, so a machine full of them can still be cleared. */
 const MOST_COMMANDS = 64;
 
-/** Time that a machine has to say what is on it, in milliseconds; more than connecting may take, which then says why it failed. */
+/** Time that a machine has to say what is on it, in milliseconds. */
 const ANSWER_MS = 20_000;
 
 /**
