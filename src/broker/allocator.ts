@@ -41,6 +41,8 @@ interface Line {
   freed: string | null;
   /** The last turn left someone waiting, so that the next one need not ask first whether anyone does. */
   waits: boolean;
+  /** Nobody waited after the last turn. */
+  empty: boolean;
   /** After how many of those that want what is free the next turn begins, where the last could not look at all of them. */
   from: number | null;
   /** After how many of those that wait the next piece of the review begins; null: none is under way. */
@@ -108,6 +110,7 @@ export class Allocator {
       again: false,
       freed: null,
       waits: false,
+      empty: true,
       from: null,
       reviewed: null,
     };
@@ -131,7 +134,8 @@ export class Allocator {
           const scope = line.again ? 'freed' : 'incoming';
           line.again = false;
           const asks = scope === 'freed' && requests.length === 0 && !line.waits;
-          line.from = await this.turn(line, requests, { from: null, scope, asks, freed: line.freed });
+          const empty = line.empty && requests.length > 0;
+          line.from = await this.turn(line, requests, { from: null, scope, empty, asks, freed: line.freed });
         }
         if (line.reviewed !== null) {
           const from = line.reviewed;
@@ -153,10 +157,11 @@ export class Allocator {
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const asked = requests.map(({ lease }) => lease);
-      const { decisions, written, due, next, warms } = await this.decided(pool, asked, options);
+      const { decisions, written, due, next, warms, empty } = await this.decided(pool, asked, options);
       told(decisions.length);
       if (warms) wantAgain(line, null);
       line.waits = decisions.some(({ kind, leaseId }) => kind === 'wait' && leaseId !== null);
+      line.empty = empty;
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const leases = new Map(written.map((lease) => [lease.id, lease]));
       for (const { lease, resolve } of requests)

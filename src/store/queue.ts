@@ -14,7 +14,7 @@ const OF_LINE = `state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (
              AND ($8 = 'all' OR allowed IS NULL OR allowed && (SELECT names FROM piece))`;
 
 /**
- * At most how many may get something of the blueprint `b` now, up to $3 of each kind: free resources that someone who
+ * At most how many may get something of the blueprint `b` now, up to $6 of each kind: free resources that someone who
  * waits may have or that may be reclaimed, places on shared ones, room, and idle copies that stand on its hosts.
  */
 const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
@@ -24,12 +24,12 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
              AND (b.reuse = 'tier' OR r.uses = 0
                OR (b.reuse = 'consumer' AND r.last_consumer = ANY (ARRAY (SELECT object_kind || '/' || object_name FROM asked)))
                OR now() - coalesce(r.last_used_at, r.active_at) >= make_interval(secs => coalesce(b.idle_after_seconds, 0)))
-           LIMIT $3) free)
+           LIMIT $6) free)
         + (SELECT coalesce(sum(b.leases_per_resource - leases), 0) FROM (
           SELECT leases FROM resources r
            WHERE b.leases_per_resource > 1 AND r.blueprint = b.name AND r.state = 'active' AND r.hygiene IN ('clean', 'dirty')
              AND r.leases BETWEEN 1 AND b.leases_per_resource - 1 AND NOT r.cordoned AND NOT ${isSilent('r')}
-           LIMIT $3) shared)
+           LIMIT $6) shared)
         + CASE WHEN NOT b.counted THEN 0 ELSE
             greatest(0, b.max_resources - (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed'))
             + (SELECT count(*) FROM blueprints c JOIN leases h ON h.object_kind = 'blueprint' AND h.object_name = c.name
@@ -54,7 +54,8 @@ const ASKED = `line AS (
 
 /**
  * SQL that says whether any of those who wait in the pool of $1 tier and $2 type could use the blueprint $3, or any at all
- * where that is null; whether one of them was promised something; or whether something is kept warm there.
+ * where that is null; whether one of them was promised something; or whether something is kept warm there. And whether
+ * nobody waits there at all.
  */
 export const WANTED = `WITH RECURSIVE ${ASKED}
   SELECT EXISTS (
@@ -64,11 +65,12 @@ export const WANTED = `WITH RECURSIVE ${ASKED}
             AND ($3 IS NULL OR allowed IS NULL OR $3 = ANY (allowed))))
     OR EXISTS (
       SELECT FROM leases WHERE state = 'pending' AND waiting IN ('allocating', 'reclaiming') AND tier = $1 AND type = $2)
-    OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`;
+    OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted,
+    NOT EXISTS (SELECT FROM line) AS empty`;
 
 /**
- * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $3 after
- * the first $4, in the order of the domain.
+ * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $6 after
+ * the first $7, in the order of the domain.
  *
  * $8 says whom the look is for. `all`: whoever waits. Else only for those who may use a blueprint of which something is to
  * be had, and no more of them than there is unless $9 says so: who waits for what is not to be had costs a few look-ups
@@ -89,7 +91,7 @@ export const QUEUED = `${ASKED},
        WHERE places > 0),
     piece AS MATERIALIZED (
       SELECT ARRAY (SELECT name FROM open) AS names,
-             CASE WHEN $9::boolean THEN $3::int ELSE least($3::int, (SELECT coalesce(sum(places), 0) FROM open)) END::int AS size,
+             CASE WHEN $9::boolean THEN $6::int ELSE least($6::int, (SELECT coalesce(sum(places), 0) FROM open)) END::int AS size,
              $8 = 'incoming' AND EXISTS (SELECT FROM wanted WHERE NOT counted) AS passed),
     copies AS MATERIALIZED (
       SELECT NOT EXISTS (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = 'working-copy'
@@ -108,12 +110,12 @@ export const QUEUED = `${ASKED},
       SELECT q.id FROM ranked l
         CROSS JOIN LATERAL (
           SELECT id, seq, row_number() OVER (ORDER BY seq) AS nth FROM leases
-           WHERE ${OF_LINE} ORDER BY seq LIMIT (SELECT size FROM piece) + $4::int) q
+           WHERE ${OF_LINE} ORDER BY seq LIMIT (SELECT size FROM piece) + $7::int) q
        ORDER BY warm, rank DESC,
                 live + nth + count(*) OVER (PARTITION BY object_kind, object_name ORDER BY rank DESC
                                             GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
                 served_at NULLS FIRST, seq
-       LIMIT (SELECT size FROM piece) OFFSET $4::int)`;
+       LIMIT (SELECT size FROM piece) OFFSET $7::int)`;
 
 /**
  * SQL, to follow WITH, for `places`: id and position in its pool's queue of each of the leases in the CTE `shown` that wait.

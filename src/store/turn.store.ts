@@ -26,15 +26,16 @@ export class TurnStore {
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, scope, asks = false, freed = null }: TurnOptions,
+    { from, scope, empty = false, asks = false, freed = null }: TurnOptions,
   ): Promise<Taken> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.locked([`berth pool ${pool.tier}`, pool.type], async (transaction) => {
       if (asks) {
-        const { wanted } = await wantedOf(transaction, pool, freed);
-        if (!wanted) return NOTHING;
+        const { wanted, ...rest } = await wantedOf(transaction, pool, freed);
+        if (!wanted) return { ...NOTHING, ...rest };
       }
-      let turn = await look(transaction, pool, incoming, piece);
+      let turn = await look(transaction, pool, incoming, empty ? null : piece);
+      if (empty && turn.more) turn = await look(transaction, pool, incoming, piece);
       if (scope === 'all') {
         const plan = decide(withNothing(turn));
         const applied = await applyDecisions(transaction, turn, plan, activates);
@@ -42,6 +43,7 @@ export class TurnStore {
           ...applied,
           next: turn.inOrder.size < TURN_SIZE ? null : piece.from + leftOf(turn, plan.decisions),
           warms: false,
+          empty: leavesNobody(turn, plan.decisions),
         };
       }
       let plan = planOf(turn, piece, decide);
@@ -82,6 +84,7 @@ export class TurnStore {
         ...applied,
         next: scope === 'incoming' && !piece.whole ? null : nextAfter(turn, plan.decisions, piece),
         warms,
+        empty: leavesNobody(turn, plan.decisions),
       };
     });
   }
@@ -93,12 +96,16 @@ export interface Taken extends Applied {
   next: number | null;
   /** Whether something is kept warm for which this turn did not look. */
   warms: boolean;
+  /** Whether nobody waits now. */
+  empty: boolean;
 }
 
-const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false };
+const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false, empty: false };
 
 export interface TurnOptions {
   scope: Scope;
+  /** Whether to look at the queue only if somebody waits, which is quick where the answer may well be no. */
+  empty?: boolean;
   /** Whether to ask first if anyone could use something, which is quick where the answer may well be no. */
   asks?: boolean;
   /** The only blueprint of which something may be to be had that was not before; null: any. */
@@ -122,6 +129,8 @@ interface Look extends Turn {
   inOrder: ReadonlySet<string>;
   /** Some may wait for room and were not looked at. */
   passed: boolean;
+  /** Some wait who were not looked at, for whatever reason. */
+  more: boolean;
 }
 
 /** Whoever came in comes after those that wait: also after those that follow in the next turn. */
@@ -196,6 +205,10 @@ function isLeft({ kind, leaseId }: Decision): boolean {
   return leaseId !== null && (kind === 'wait' || kind === 'build' || kind === 'reclaim');
 }
 
+function leavesNobody({ more }: Look, decisions: Decision[]): boolean {
+  return !more && !decisions.some(isLeft);
+}
+
 /** How many of those that were looked at in their order are in the queue still. */
 function leftOf({ inOrder }: Look, decisions: Decision[]): number {
   return decisions.filter((one) => isLeft(one) && inOrder.has(one.leaseId as string)).length;
@@ -225,6 +238,7 @@ interface Found {
   now: Date;
   size: number;
   passed: boolean;
+  more: boolean;
   building: string[];
   reclaiming: string[];
   waiting: Waiting[];
@@ -258,30 +272,30 @@ async function wantedOf(
   db: Queryable,
   { tier, type }: Pool,
   freed: string | null,
-): Promise<{ wanted: boolean }> {
+): Promise<{ wanted: boolean; empty: boolean }> {
   return one(await db.rows({ name: 'turn-wanted', text: WANTED }, [tier, type, freed]));
 }
 
+/** Looks at a piece of the queue, or at none of it. */
 async function look(
   db: Queryable,
   pool: Pool,
   requested: readonly NewLease[],
-  { from, scope, whole }: Piece,
+  piece: Piece | null,
 ): Promise<Look> {
+  const asked = [
+    pool.tier,
+    pool.type,
+    requested.map(({ object }) => object.kind),
+    requested.map(({ object }) => object.name),
+    requested.map(({ id }) => id),
+  ];
   const found = one(
-    await db.rows<Found>(LOOK, [
-      pool.tier,
-      pool.type,
-      TURN_SIZE,
-      from,
-      requested.map(({ object }) => object.kind),
-      requested.map(({ object }) => object.name),
-      requested.map(({ id }) => id),
-      scope,
-      whole,
-    ]),
+    piece === null
+      ? await db.rows<Found>(LOOK_WITHOUT_QUEUE, asked)
+      : await db.rows<Found>(LOOK, [...asked, TURN_SIZE, piece.from, piece.scope, piece.whole]),
   );
-  const { waiting, known, size, passed } = found;
+  const { waiting, known, size, passed, more } = found;
   // A request that was sent twice at once is one.
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
     ({ id }) => !known.includes(id),
@@ -310,6 +324,7 @@ async function look(
     size,
     inOrder,
     passed,
+    more,
   };
 }
 
@@ -394,18 +409,10 @@ function roomOf(
 }
 
 /**
- * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 how many of those that wait and $4 after how
- * many, $5 kinds and $6 names of the objects that came in, $7 the ids of their leases, $8 the scope, $9 whether to look
- * at more than there are places.
- *
- * Whoever was promised something that is not on its way any more is told so wherever they wait.
- *
- * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
- * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
+ * SQL, to follow WITH RECURSIVE: a piece of the queue, and whoever was promised something. Who was and it is not on its way
+ * any more is told so wherever they wait.
  */
-const LOOK = {
-  name: 'turn-look',
-  text: `WITH RECURSIVE ${QUEUED},
+const QUEUE = `${QUEUED},
     promised AS MATERIALIZED (
       SELECT id, EXISTS (SELECT FROM resources r WHERE r.built_for = w.id AND r.state = 'pending') AS building,
              EXISTS (SELECT FROM resources r WHERE r.reclaimed_for = w.id AND r.state <> 'destroyed') AS reclaiming, waiting
@@ -419,10 +426,25 @@ const LOOK = {
         FROM leases w WHERE id = ANY (ARRAY (
           SELECT id FROM queued
           UNION
-          (SELECT id FROM promised WHERE NOT CASE waiting WHEN 'allocating' THEN building ELSE reclaiming END LIMIT $3)))),
+          (SELECT id FROM promised WHERE NOT CASE waiting WHEN 'allocating' THEN building ELSE reclaiming END LIMIT $6))))`;
+
+/** The same where nobody waits: half of what there is to a look is about the queue, and costs as much where that is empty. */
+const NO_QUEUE = `piece AS (SELECT 0 AS size, false AS passed),
+    promised AS (SELECT '' AS id, false AS building, false AS reclaiming WHERE false),
+    waiting AS (SELECT '' AS object_kind, '' AS object_name WHERE false)`;
+
+/**
+ * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 kinds and $4 names of the objects that came
+ * in, $5 the ids of their leases; and with the queue $6 how many of those that wait and $7 after how many, $8 the scope,
+ * $9 whether to look at more than there are places.
+ *
+ * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
+ * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
+ */
+const lookAt = (queue: string) => `WITH RECURSIVE ${queue},
     asking AS MATERIALIZED (
       SELECT kind, name, count(*)::int AS asks FROM (
-        SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($5::text[], $6::text[])) a
+        SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($3::text[], $4::text[])) a
        GROUP BY kind, name),
     lists AS MATERIALIZED (
       SELECT 'consumer' AS kind, name, blueprints FROM consumers
@@ -437,8 +459,8 @@ const LOOK = {
     SELECT now(), piece.*,
       ARRAY (SELECT id FROM promised WHERE building) AS building,
       ARRAY (SELECT id FROM promised WHERE reclaiming) AS reclaiming,
-      (SELECT coalesce(jsonb_agg(to_jsonb(w) - '{object_kind,object_name}'::text[]), '[]') FROM waiting w) AS waiting,
-      (SELECT coalesce(jsonb_agg(b), '[]') FROM (
+      (SELECT coalesce(json_agg(w), '[]') FROM waiting w) AS waiting,
+      (SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
                jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
@@ -453,20 +475,21 @@ const LOOK = {
                  + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean'
                      AND r.blueprint = p.name AND NOT r.cordoned AND (${isSilent('r', 'p')} OR ${standsOnSilent('r')})) END AS warming
           FROM pool p ORDER BY p.name) b) AS blueprints,
-      (SELECT coalesce(jsonb_agg(e), '[]') FROM (
+      (SELECT coalesce(json_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
           FROM authorizations
          WHERE object_name = ANY (ARRAY (SELECT name FROM asking UNION ALL SELECT name FROM pool))) e) AS edges,
-      (SELECT coalesce(jsonb_agg(l), '[]') FROM lists l) AS lists,
-      (SELECT coalesce(jsonb_agg(c), '[]') FROM (
+      (SELECT coalesce(json_agg(l), '[]') FROM lists l) AS lists,
+      (SELECT coalesce(json_agg(c), '[]') FROM (
         SELECT kind, name, (SELECT count(*) FROM leases l WHERE l.state IN ('acquired', 'active')
                                AND l.object_kind = k.kind AND l.object_name = k.name) AS count FROM asking k) c) AS live,
-      (SELECT coalesce(jsonb_agg(a), '[]') FROM (
+      (SELECT coalesce(json_agg(a), '[]') FROM (
         SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
-               ARRAY (SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
+               CASE WHEN p.leases_per_resource = 1 AND r.leases = 0 THEN '{0}' ELSE ARRAY (
+                 SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
                        WHERE r.leases = 0 OR NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
-                       LIMIT greatest(p.asks, 1)) AS slots
+                       LIMIT greatest(p.asks, 1)) END AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
                 AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')} AND (p.reuse <> 'consumer' OR f.uses = 0)
@@ -484,12 +507,16 @@ const LOOK = {
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL
             OR (h.state = 'active' AND NOT ${standsOnSilent('r')}))) a) AS available,
-      (SELECT coalesce(jsonb_agg(s), '[]') FROM (
+      (SELECT coalesce(json_agg(s), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
          WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($7)) AS known
-    FROM piece`,
-};
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($5)) AS known,
+      (SELECT count(*) FROM (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2
+                              LIMIT (SELECT count(*) + 1 FROM waiting)) w) > (SELECT count(*) FROM waiting) AS more
+    FROM piece`;
+
+const LOOK = { name: 'turn-look', text: lookAt(QUEUE) };
+const LOOK_WITHOUT_QUEUE = { name: 'turn-look-without-queue', text: lookAt(NO_QUEUE) };
 
 /**
  * Where the pool could build, and what it could reclaim: $1 tier, $2 type, $3 how many ask, $4 names of the blueprints. For

@@ -81,7 +81,12 @@ const asks = (by: string): NewLease => ({
 /** One turn: who was looked at, what was decided, and where the next one begins. */
 async function turn(
   scope: Scope,
-  { from = null as number | null, incoming = [] as NewLease[], freed = undefined as string | undefined } = {},
+  {
+    from = null as number | null,
+    incoming = [] as NewLease[],
+    empty = false,
+    freed = undefined as string | undefined,
+  } = {},
 ) {
   let looked: string[] = [];
   const decide = ({ demand, snapshot, now }: Turn) => {
@@ -90,13 +95,15 @@ async function turn(
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
   };
-  const { decisions, next, warms } = await turns.take(POOL, incoming, decide, () => false, {
+  const taken = await turns.take(POOL, incoming, decide, () => false, {
     from,
     scope,
+    empty,
     asks: freed !== undefined,
     freed,
   });
-  return { looked, decisions, next, warms, served: granted(decisions) };
+  const { decisions, next, warms } = taken;
+  return { looked, decisions, next, warms, empty: taken.empty, served: granted(decisions) };
 }
 
 function granted(decisions: Decision[]): string[] {
@@ -145,6 +152,42 @@ describe('a turn of a pool that is kept warm', () => {
     const built = async () => (await turn('freed')).decisions.filter(({ kind }) => kind === 'build').length;
     await sql(`INSERT INTO silences (blueprint, place, code, reason) VALUES ('box', '', 'x', 'x')`);
     expect(await built()).toBe(1);
+  });
+});
+
+describe('a turn of a pool where nobody waited before', () => {
+  beforeEach(async () => {
+    await blueprint('box', { resources: 1 });
+    await consumer('step', 'box');
+    await consumer('other', 'box');
+    await resources('box', 1);
+  });
+
+  it('serves who came in', async () => {
+    expect(await turn('freed', { empty: true, incoming: [asks('step')] })).toMatchObject({
+      looked: ['step_new'],
+      served: ['step_new'],
+      empty: true,
+    });
+  });
+
+  it('serves who waits by now, before whoever came in', async () => {
+    await waiting('other', 1);
+    expect(await turn('freed', { empty: true, incoming: [asks('step')] })).toMatchObject({
+      looked: ['other_1', 'step_new'],
+      served: ['other_1'],
+      empty: false,
+    });
+  });
+
+  it('knows of those at whom it need not look', async () => {
+    await consumer('elsewhere');
+    await waiting('elsewhere', 1);
+    const told = { looked: ['step_new'], served: ['step_new'], empty: false };
+    expect(await turn('incoming', { empty: true, incoming: [asks('step')] })).toMatchObject(told);
+    expect(await turn('freed', { freed: 'box' })).toMatchObject({ looked: [], empty: false });
+    await sql(`DELETE FROM leases WHERE state = 'pending'`);
+    expect(await turn('freed', { freed: 'box' })).toMatchObject({ looked: [], empty: true });
   });
 });
 
