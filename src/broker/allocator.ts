@@ -37,12 +37,12 @@ interface Line {
   running: boolean;
   /** Something changed: take a turn, whoever asks. */
   again: boolean;
-  /** Of which blueprint alone; null: of any. */
-  freed: string | null;
+  /** Of which blueprints alone something may be to be had that was not before; null: of any. */
+  freed: Set<string> | null;
   /** The last turn left someone waiting, so that the next one need not ask first whether anyone does. */
   waits: boolean;
-  /** Nobody waited after the last turn. */
-  empty: boolean;
+  /** Those who come in are likely to have rivals among those who wait. */
+  contended: boolean;
   /** After how many of those that want what is free the next turn begins, where the last could not look at all of them. */
   from: number | null;
   /** After how many of those that wait the next piece of the review begins; null: none is under way. */
@@ -108,9 +108,9 @@ export class Allocator {
       requests: [],
       running: false,
       again: false,
-      freed: null,
+      freed: new Set(),
       waits: false,
-      empty: true,
+      contended: false,
       from: null,
       reviewed: null,
     };
@@ -132,10 +132,12 @@ export class Allocator {
           const half = Math.ceil(line.requests.length / 2);
           const requests = line.requests.splice(0, Math.min(Math.max(half, FEW), TURN_SIZE));
           const scope = line.again ? 'freed' : 'incoming';
+          const freed = line.freed && [...line.freed];
           line.again = false;
+          line.freed = new Set();
           const asks = scope === 'freed' && requests.length === 0 && !line.waits;
-          const empty = line.empty && requests.length > 0;
-          line.from = await this.turn(line, requests, { from: null, scope, empty, asks, freed: line.freed });
+          const { contended } = line;
+          line.from = await this.turn(line, requests, { from: null, scope, asks, freed, contended });
         }
         if (line.reviewed !== null) {
           const from = line.reviewed;
@@ -157,11 +159,11 @@ export class Allocator {
       this.onTurn({ pool, leases, seconds: (performance.now() - since) / 1000 });
     try {
       const asked = requests.map(({ lease }) => lease);
-      const { decisions, written, due, next, warms, empty } = await this.decided(pool, asked, options);
+      const { decisions, written, due, next, warms, contended } = await this.decided(pool, asked, options);
       told(decisions.length);
       if (warms) wantAgain(line, null);
       line.waits = decisions.some(({ kind, leaseId }) => kind === 'wait' && leaseId !== null);
-      line.empty = empty;
+      line.contended = contended;
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const leases = new Map(written.map((lease) => [lease.id, lease]));
       for (const { lease, resolve } of requests)
@@ -209,7 +211,8 @@ export class Allocator {
 }
 
 function wantAgain(line: Line, blueprint: string | null): void {
-  line.freed = line.again && line.freed !== blueprint ? null : blueprint;
+  if (blueprint === null) line.freed = null;
+  else line.freed?.add(blueprint);
   line.again = true;
 }
 

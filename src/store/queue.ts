@@ -52,21 +52,32 @@ const ASKED = `line AS (
              AND a.state = 'authorized' AND (a.expires_at IS NULL OR a.expires_at > now())) AS usable
         FROM line l)`;
 
+const PENDING = `state = 'pending' AND tier = $1 AND type = $2`;
+
+const PROMISED = `EXISTS (SELECT FROM leases WHERE ${PENDING} AND waiting IN ('allocating', 'reclaiming'))`;
+
+/** Whether any of those who wait could use one of the blueprints. It begins with who may, since of a few blueprints these are few. */
+const couldUse = (blueprints: string) => `EXISTS (
+      SELECT FROM authorizations a
+       WHERE blueprint = ANY (${blueprints}) AND object_state = 'active' AND state = 'authorized'
+         AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (
+           SELECT FROM leases WHERE ${PENDING} AND (object_kind, object_name) = (a.object_kind, a.object_name)
+              AND (allowed IS NULL OR a.blueprint = ANY (allowed))))`;
+
 /**
- * SQL that says whether any of those who wait in the pool of $1 tier and $2 type could use the blueprint $3, or any at all
- * where that is null; whether one of them was promised something; or whether something is kept warm there. And whether
- * nobody waits there at all.
+ * SQL that says whether any of those who wait in the pool of $1 tier and $2 type could use one of the blueprints $3, or any
+ * at all where that is null; whether one of them was promised something; or whether something is kept warm there.
  */
-export const WANTED = `WITH RECURSIVE ${ASKED}
-  SELECT EXISTS (
-      SELECT FROM asked l WHERE ($3::text IS NULL OR $3 = ANY (usable)) AND EXISTS (
-        SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2
-            AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
-            AND ($3 IS NULL OR allowed IS NULL OR $3 = ANY (allowed))))
-    OR EXISTS (
-      SELECT FROM leases WHERE state = 'pending' AND waiting IN ('allocating', 'reclaiming') AND tier = $1 AND type = $2)
-    OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted,
-    NOT EXISTS (SELECT FROM line) AS empty`;
+export const WANTED = `SELECT
+    EXISTS (SELECT FROM leases WHERE ${PENDING}) AND ($3::text[] IS NULL OR ${couldUse('$3')} OR ${PROMISED})
+    OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`;
+
+/**
+ * SQL, after a CTE `pool` of blueprints, each with how many of those who came in it `asks`: whether any of those who wait
+ * could use one that is asked for, or one of $6; and where there are any of these, whether one of them was promised something.
+ */
+export const RIVALS = `EXISTS (SELECT FROM leases WHERE ${PENDING}) AND (
+    ${couldUse('ARRAY (SELECT name FROM pool WHERE asks > 0) || $6::text[]')} OR (cardinality($6) > 0 AND ${PROMISED}))`;
 
 /**
  * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $6 after

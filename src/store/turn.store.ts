@@ -5,7 +5,7 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { type Database, one, type Queryable } from './database.js';
-import { QUEUED, WANTED } from './queue.js';
+import { QUEUED, RIVALS, WANTED } from './queue.js';
 import { isSilent, SILENT, standsOnSilent } from './silence.js';
 import type { NewLease, Plan, Pool, Queued, Scope, Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
@@ -26,16 +26,23 @@ export class TurnStore {
     incoming: readonly NewLease[],
     decide: (turn: Turn) => Plan,
     activates: (type: Blueprint['type']) => boolean,
-    { from, scope, empty = false, asks = false, freed = null }: TurnOptions,
+    { from, scope, asks = false, freed = [], contended = true }: TurnOptions,
   ): Promise<Taken> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
     return this.db.locked([`berth pool ${pool.tier}`, pool.type], async (transaction) => {
       if (asks) {
-        const { wanted, ...rest } = await wantedOf(transaction, pool, freed);
-        if (!wanted) return { ...NOTHING, ...rest };
+        const { wanted } = await wantedOf(transaction, pool, freed);
+        if (!wanted) return NOTHING;
       }
-      let turn = await look(transaction, pool, incoming, empty ? null : piece);
-      if (empty && turn.more) turn = await look(transaction, pool, incoming, piece);
+      if (!contended && incoming.length > 0 && freed !== null) {
+        const { turn, rivals } = await lookAway(transaction, pool, incoming, freed);
+        const plan = decide(turn);
+        if (!rivals && isEnough(turn, plan, 'incoming')) {
+          const applied = await applyDecisions(transaction, turn, plan, activates);
+          return { ...applied, next: null, warms: keepsWarm(turn), contended: false };
+        }
+      }
+      let turn = await look(transaction, pool, incoming, piece);
       if (scope === 'all') {
         const plan = decide(withNothing(turn));
         const applied = await applyDecisions(transaction, turn, plan, activates);
@@ -43,7 +50,7 @@ export class TurnStore {
           ...applied,
           next: turn.inOrder.size < TURN_SIZE ? null : piece.from + leftOf(turn, plan.decisions),
           warms: false,
-          empty: leavesNobody(turn, plan.decisions),
+          contended: turn.inOrder.size > 0,
         };
       }
       let plan = planOf(turn, piece, decide);
@@ -84,7 +91,7 @@ export class TurnStore {
         ...applied,
         next: scope === 'incoming' && !piece.whole ? null : nextAfter(turn, plan.decisions, piece),
         warms,
-        empty: leavesNobody(turn, plan.decisions),
+        contended: turn.inOrder.size > 0 || plan.decisions.some(isLeft),
       };
     });
   }
@@ -96,22 +103,22 @@ export interface Taken extends Applied {
   next: number | null;
   /** Whether something is kept warm for which this turn did not look. */
   warms: boolean;
-  /** Whether nobody waits now. */
-  empty: boolean;
+  /** Whether those who come in next are likely to have rivals among those who wait. */
+  contended: boolean;
 }
 
-const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false, empty: false };
+const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false, contended: false };
 
 export interface TurnOptions {
   scope: Scope;
-  /** Whether to look at the queue only if somebody waits, which is quick where the answer may well be no. */
-  empty?: boolean;
   /** Whether to ask first if anyone could use something, which is quick where the answer may well be no. */
   asks?: boolean;
-  /** The only blueprint of which something may be to be had that was not before; null: any. */
-  freed?: string | null;
+  /** Blueprints of which something may be to be had that was not before; null: any. */
+  freed?: readonly string[] | null;
   /** After how many of those that wait it goes on, where the one before did not look at all of them. */
   from: number | null;
+  /** Whether those who came in are likely to have rivals in the queue; where they are not, it is looked at only if they have. */
+  contended?: boolean;
 }
 
 /** A part of the queue: at most `TURN_SIZE` leases after the first `from`. */
@@ -129,8 +136,6 @@ interface Look extends Turn {
   inOrder: ReadonlySet<string>;
   /** Some may wait for room and were not looked at. */
   passed: boolean;
-  /** Some wait who were not looked at, for whatever reason. */
-  more: boolean;
 }
 
 /** Whoever came in comes after those that wait: also after those that follow in the next turn. */
@@ -205,10 +210,6 @@ function isLeft({ kind, leaseId }: Decision): boolean {
   return leaseId !== null && (kind === 'wait' || kind === 'build' || kind === 'reclaim');
 }
 
-function leavesNobody({ more }: Look, decisions: Decision[]): boolean {
-  return !more && !decisions.some(isLeft);
-}
-
 /** How many of those that were looked at in their order are in the queue still. */
 function leftOf({ inOrder }: Look, decisions: Decision[]): number {
   return decisions.filter((one) => isLeft(one) && inOrder.has(one.leaseId as string)).length;
@@ -238,7 +239,6 @@ interface Found {
   now: Date;
   size: number;
   passed: boolean;
-  more: boolean;
   building: string[];
   reclaiming: string[];
   waiting: Waiting[];
@@ -271,31 +271,50 @@ interface RoomFound {
 async function wantedOf(
   db: Queryable,
   { tier, type }: Pool,
-  freed: string | null,
+  freed: readonly string[] | null,
 ): Promise<{ wanted: boolean; empty: boolean }> {
   return one(await db.rows({ name: 'turn-wanted', text: WANTED }, [tier, type, freed]));
 }
 
-/** Looks at a piece of the queue, or at none of it. */
+/** Looks at a piece of the queue, and at what those in it and those who came in may have. */
 async function look(
   db: Queryable,
   pool: Pool,
   requested: readonly NewLease[],
-  piece: Piece | null,
+  { from, scope, whole }: Piece,
 ): Promise<Look> {
-  const asked = [
-    pool.tier,
-    pool.type,
-    requested.map(({ object }) => object.kind),
-    requested.map(({ object }) => object.name),
-    requested.map(({ id }) => id),
+  const values = [...askedFor(pool, requested), TURN_SIZE, from, scope, whole];
+  return lookOf(pool, requested, one(await db.rows<Found>(LOOK, values)));
+}
+
+/**
+ * Looks at nobody who waits, which is half as much. Rivals are those who wait and could use what those who came in may
+ * have, or one of the blueprints `freed`: where there are any, they may come first.
+ */
+async function lookAway(
+  db: Queryable,
+  pool: Pool,
+  requested: readonly NewLease[],
+  freed: readonly string[],
+): Promise<{ turn: Look; rivals: boolean }> {
+  const values = [...askedFor(pool, requested), freed];
+  const { rivals, ...found } = one(await db.rows<Found & { rivals: boolean }>(LOOK_AWAY, values));
+  return { turn: lookOf(pool, requested, found), rivals };
+}
+
+function askedFor({ tier, type }: Pool, requested: readonly NewLease[]): unknown[] {
+  const column = <T>(of: (lease: NewLease) => T) => requested.map(of);
+  return [
+    tier,
+    type,
+    column(({ object }) => object.kind),
+    column(({ object }) => object.name),
+    column(({ id }) => id),
   ];
-  const found = one(
-    piece === null
-      ? await db.rows<Found>(LOOK_WITHOUT_QUEUE, asked)
-      : await db.rows<Found>(LOOK, [...asked, TURN_SIZE, piece.from, piece.scope, piece.whole]),
-  );
-  const { waiting, known, size, passed, more } = found;
+}
+
+function lookOf(pool: Pool, requested: readonly NewLease[], found: Found): Look {
+  const { waiting, known, size, passed } = found;
   // A request that was sent twice at once is one.
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
     ({ id }) => !known.includes(id),
@@ -324,7 +343,6 @@ async function look(
     size,
     inOrder,
     passed,
-    more,
   };
 }
 
@@ -428,8 +446,9 @@ const QUEUE = `${QUEUED},
           UNION
           (SELECT id FROM promised WHERE NOT CASE waiting WHEN 'allocating' THEN building ELSE reclaiming END LIMIT $6))))`;
 
-/** The same where nobody waits: half of what there is to a look is about the queue, and costs as much where that is empty. */
-const NO_QUEUE = `piece AS (SELECT 0 AS size, false AS passed),
+/** The same as if nobody waited. */
+const NO_QUEUE = `
+    piece AS (SELECT 0 AS size, false AS passed),
     promised AS (SELECT '' AS id, false AS building, false AS reclaiming WHERE false),
     waiting AS (SELECT '' AS object_kind, '' AS object_name WHERE false)`;
 
@@ -441,7 +460,7 @@ const NO_QUEUE = `piece AS (SELECT 0 AS size, false AS passed),
  * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
  * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
  */
-const lookAt = (queue: string) => `WITH RECURSIVE ${queue},
+const lookAt = (queue: string, rivals = 'NULL') => `WITH RECURSIVE ${queue},
     asking AS MATERIALIZED (
       SELECT kind, name, count(*)::int AS asks FROM (
         SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($3::text[], $4::text[])) a
@@ -510,13 +529,13 @@ const lookAt = (queue: string) => `WITH RECURSIVE ${queue},
       (SELECT coalesce(json_agg(s), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
          WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($5)) AS known,
-      (SELECT count(*) FROM (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2
-                              LIMIT (SELECT count(*) + 1 FROM waiting)) w) > (SELECT count(*) FROM waiting) AS more
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($5)) AS known, ${rivals} AS rivals
     FROM piece`;
 
 const LOOK = { name: 'turn-look', text: lookAt(QUEUE) };
-const LOOK_WITHOUT_QUEUE = { name: 'turn-look-without-queue', text: lookAt(NO_QUEUE) };
+
+/** With $6 names of the blueprints of which something became free. */
+const LOOK_AWAY = { name: 'turn-look-away', text: lookAt(NO_QUEUE, RIVALS) };
 
 /**
  * Where the pool could build, and what it could reclaim: $1 tier, $2 type, $3 how many ask, $4 names of the blueprints. For

@@ -84,7 +84,7 @@ async function turn(
   {
     from = null as number | null,
     incoming = [] as NewLease[],
-    empty = false,
+    contended = true,
     freed = undefined as string | undefined,
   } = {},
 ) {
@@ -98,12 +98,12 @@ async function turn(
   const taken = await turns.take(POOL, incoming, decide, () => false, {
     from,
     scope,
-    empty,
+    contended,
     asks: freed !== undefined,
-    freed,
+    freed: freed === undefined ? [] : [freed],
   });
   const { decisions, next, warms } = taken;
-  return { looked, decisions, next, warms, empty: taken.empty, served: granted(decisions) };
+  return { looked, decisions, next, warms, contended: taken.contended, served: granted(decisions) };
 }
 
 function granted(decisions: Decision[]): string[] {
@@ -155,39 +155,54 @@ describe('a turn of a pool that is kept warm', () => {
   });
 });
 
-describe('a turn of a pool where nobody waited before', () => {
+describe('a turn of a pool where those who come in have no rivals', () => {
   beforeEach(async () => {
-    await blueprint('box', { resources: 1 });
+    await blueprint('box', { resources: 2 });
+    await blueprint('full', { resources: 1 });
     await consumer('step', 'box');
-    await consumer('other', 'box');
+    await consumer('other', 'full');
+    await consumer('rival', 'full', 'box');
     await resources('box', 1);
+    await sql(`INSERT INTO resources (id, type, blueprint, tier, state, slot, leases, uses)
+               VALUES ('res_held', 'host', 'full', 'low', 'active', 0, 1, 1)`);
+    await waiting('other', 3);
+  });
+  const incoming = [asks('step')];
+
+  it('serves them without a look at those who wait for something else', async () => {
+    const told = { looked: ['step_new'], served: ['step_new'], contended: false };
+    expect(await turn('incoming', { contended: false, incoming })).toMatchObject(told);
   });
 
-  it('serves who came in', async () => {
-    expect(await turn('freed', { empty: true, incoming: [asks('step')] })).toMatchObject({
-      looked: ['step_new'],
-      served: ['step_new'],
-      empty: true,
+  it('looks at the queue where they have some by now, who come first', async () => {
+    await waiting('rival', 1);
+    const told = { looked: ['rival_1', 'step_new'], served: ['rival_1'], contended: true };
+    expect(await turn('incoming', { contended: false, incoming })).toMatchObject(told);
+  });
+
+  it('looks at the queue where what became free is for somebody there', async () => {
+    await sql(`UPDATE resources SET leases = 0 WHERE id = 'res_held'`);
+    const told = { served: ['other_1', 'step_new'], contended: true };
+    expect(await turn('freed', { contended: false, incoming, freed: 'full' })).toMatchObject(told);
+  });
+
+  it('looks at the queue where not everyone gets something', async () => {
+    const both = [...incoming, { ...asks('step'), id: 'step_second' }];
+    const { looked, decisions, contended } = await turn('incoming', { contended: false, incoming: both });
+    expect(looked).toEqual(['step_new', 'step_second']);
+    expect({ kinds: decisions.map(({ kind }) => kind), contended }).toEqual({
+      kinds: ['grant', 'build'],
+      contended: true,
     });
   });
 
-  it('serves who waits by now, before whoever came in', async () => {
-    await waiting('other', 1);
-    expect(await turn('freed', { empty: true, incoming: [asks('step')] })).toMatchObject({
-      looked: ['other_1', 'step_new'],
-      served: ['other_1'],
-      empty: false,
-    });
-  });
-
-  it('knows of those at whom it need not look', async () => {
-    await consumer('elsewhere');
-    await waiting('elsewhere', 1);
-    const told = { looked: ['step_new'], served: ['step_new'], empty: false };
-    expect(await turn('incoming', { empty: true, incoming: [asks('step')] })).toMatchObject(told);
-    expect(await turn('freed', { freed: 'box' })).toMatchObject({ looked: [], empty: false });
-    await sql(`DELETE FROM leases WHERE state = 'pending'`);
-    expect(await turn('freed', { freed: 'box' })).toMatchObject({ looked: [], empty: true });
+  it('is known from the one before', async () => {
+    await waiting('rival', 1);
+    const contended = async () => (await turn('incoming', { incoming })).contended;
+    expect(await contended()).toBe(true);
+    await sql(`DELETE FROM leases WHERE object_name <> 'other'`);
+    await sql(`UPDATE resources SET leases = 0 WHERE blueprint = 'box'`);
+    expect(await contended()).toBe(false);
   });
 });
 
