@@ -235,13 +235,9 @@ interface Waiting extends Queued {
   warm: boolean;
 }
 
-interface Found {
+/** What may be given, and by which edges. */
+interface Offered {
   now: Date;
-  size: number;
-  passed: boolean;
-  building: string[];
-  reclaiming: string[];
-  waiting: Waiting[];
   blueprints: (Blueprint & {
     failing: boolean;
     wanted: boolean;
@@ -253,14 +249,33 @@ interface Found {
     expiresAt: string | null;
   })[];
   lists: { kind: string; name: string; blueprints: string[] }[];
-  live: { kind: LeaseObject['kind']; name: string; count: number }[];
-  served: { kind: LeaseObject['kind']; name: string; priority: number; at: string }[];
   available: (Omit<Available, 'createdAt' | 'lastUsedAt'> & {
     createdAt: string;
     lastUsedAt: string | null;
   })[];
   known: string[];
 }
+
+/** And who waits for it. */
+interface Found extends Offered {
+  size: number;
+  passed: boolean;
+  building: string[];
+  reclaiming: string[];
+  waiting: Waiting[];
+  live: { kind: LeaseObject['kind']; name: string; count: number }[];
+  served: { kind: LeaseObject['kind']; name: string; priority: number; at: string }[];
+}
+
+const NOBODY = {
+  size: 0,
+  passed: false,
+  building: [],
+  reclaiming: [],
+  waiting: [],
+  live: [],
+  served: [],
+};
 
 interface RoomFound {
   rooms: { name: string; failures: number; slots: number[]; places: string[] }[];
@@ -288,7 +303,7 @@ async function look(
 }
 
 /**
- * Looks at nobody who waits, which is half as much. Rivals are those who wait and could use what those who came in may
+ * Looks at nobody who waits, nor at what says who comes first or what is to be kept warm, which is half as much. Rivals are those who wait and could use what those who came in may
  * have, or one of the blueprints `freed`: where there are any, they may come first.
  */
 async function lookAway(
@@ -298,8 +313,8 @@ async function lookAway(
   freed: readonly string[],
 ): Promise<{ turn: Look; rivals: boolean }> {
   const values = [...askedFor(pool, requested), freed];
-  const { rivals, ...found } = one(await db.rows<Found & { rivals: boolean }>(LOOK_AWAY, values));
-  return { turn: lookOf(pool, requested, found), rivals };
+  const { rivals, ...found } = one(await db.rows<Offered & { rivals: boolean }>(LOOK_AWAY, values));
+  return { turn: lookOf(pool, requested, { ...NOBODY, ...found }), rivals };
 }
 
 function askedFor({ tier, type }: Pool, requested: readonly NewLease[]): unknown[] {
@@ -446,25 +461,11 @@ const QUEUE = `${QUEUED},
           UNION
           (SELECT id FROM promised WHERE NOT CASE waiting WHEN 'allocating' THEN building ELSE reclaiming END LIMIT $6))))`;
 
-/** The same as if nobody waited. */
-const NO_QUEUE = `
-    piece AS (SELECT 0 AS size, false AS passed),
-    promised AS (SELECT '' AS id, false AS building, false AS reclaiming WHERE false),
-    waiting AS (SELECT '' AS object_kind, '' AS object_name WHERE false)`;
+const INCOMING = 'SELECT * FROM unnest($3::text[], $4::text[]) AS i (kind, name)';
 
-/**
- * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 kinds and $4 names of the objects that came
- * in, $5 the ids of their leases; and with the queue $6 how many of those that wait and $7 after how many, $8 the scope,
- * $9 whether to look at more than there are places.
- *
- * No more is read than could be given: of a blueprint's free resources those used last, and those that an asking object
- * had last. Checkouts are few, and which is best depends on what they hold; of machines one may be asked for by name.
- */
-const lookAt = (queue: string, rivals = 'NULL') => `WITH RECURSIVE ${queue},
-    asking AS MATERIALIZED (
-      SELECT kind, name, count(*)::int AS asks FROM (
-        SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL SELECT * FROM unnest($3::text[], $4::text[])) a
-       GROUP BY kind, name),
+/** SQL, to follow WITH, for what may be given to those whose objects `asking` tells, and by which edges. */
+const poolOf = (asking: string) => `asking AS MATERIALIZED (
+      SELECT kind, name, count(*)::int AS asks FROM (${asking}) a GROUP BY kind, name),
     lists AS MATERIALIZED (
       SELECT 'consumer' AS kind, name, blueprints FROM consumers
        WHERE name = ANY (ARRAY (SELECT name FROM asking WHERE kind = 'consumer'))
@@ -474,17 +475,10 @@ const lookAt = (queue: string, rivals = 'NULL') => `WITH RECURSIVE ${queue},
     pool AS MATERIALIZED (
       SELECT b.*, a.asks, ${SILENT} AS silent FROM blueprints b CROSS JOIN LATERAL (
         SELECT coalesce(sum(asks), 0)::int AS asks FROM asking JOIN lists l USING (kind, name) WHERE b.name = ANY (l.blueprints)) a
-       WHERE tier = $1 AND provides = $2 AND (warm > 0 OR a.asks > 0))
-    SELECT now(), piece.*,
-      ARRAY (SELECT id FROM promised WHERE building) AS building,
-      ARRAY (SELECT id FROM promised WHERE reclaiming) AS reclaiming,
-      (SELECT coalesce(json_agg(w), '[]') FROM waiting w) AS waiting,
-      (SELECT coalesce(json_agg(b), '[]') FROM (
-        SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
-               p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
-               jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
-               coalesce(p.retry_at > now(), false) AS failing,
-               EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
+       WHERE tier = $1 AND provides = $2 AND (warm > 0 OR a.asks > 0))`;
+
+/** SQL for what is kept warm of the blueprint `p`. */
+const WARM = `EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
                   AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
                CASE WHEN p.warm = 0 THEN 0 ELSE
                  (SELECT count(*) FROM resources r WHERE r.state = 'pending' AND r.blueprint = p.name
@@ -492,16 +486,25 @@ const lookAt = (queue: string, rivals = 'NULL') => `WITH RECURSIVE ${queue},
                  + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene IN ('dirty', 'cleaning')
                      AND r.blueprint = p.name AND p.reuse <> 'none')
                  + (SELECT count(*) FROM resources r WHERE r.state = 'active' AND r.leases = 0 AND r.hygiene = 'clean'
-                     AND r.blueprint = p.name AND NOT r.cordoned AND (${isSilent('r', 'p')} OR ${standsOnSilent('r')})) END AS warming
+                     AND r.blueprint = p.name AND NOT r.cordoned AND (${isSilent('r', 'p')} OR ${standsOnSilent('r')})) END AS warming`;
+
+/**
+ * SQL columns of the CTEs of `poolOf`. No more is read than could be given: of a blueprint's free resources those used
+ * last, and those that an asking object had last. Checkouts are few, and which is best depends on what they hold; of
+ * machines one may be asked for by name.
+ */
+const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
+        SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
+               p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
+               jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
+               coalesce(p.retry_at > now(), false) AS failing,
+               ${warm}
           FROM pool p ORDER BY p.name) b) AS blueprints,
       (SELECT coalesce(json_agg(e), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, blueprint, state, object_state AS "objectState", expires_at AS "expiresAt"
           FROM authorizations
          WHERE object_name = ANY (ARRAY (SELECT name FROM asking UNION ALL SELECT name FROM pool))) e) AS edges,
       (SELECT coalesce(json_agg(l), '[]') FROM lists l) AS lists,
-      (SELECT coalesce(json_agg(c), '[]') FROM (
-        SELECT kind, name, (SELECT count(*) FROM leases l WHERE l.state IN ('acquired', 'active')
-                               AND l.object_kind = k.kind AND l.object_name = k.name) AS count FROM asking k) c) AS live,
       (SELECT coalesce(json_agg(a), '[]') FROM (
         SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
@@ -526,16 +529,37 @@ const lookAt = (queue: string, rivals = 'NULL') => `WITH RECURSIVE ${queue},
           ) r LEFT JOIN LATERAL (SELECT * FROM leases l WHERE l.id = r.host_lease_id LIMIT 1) h ON true
          WHERE NOT r.outdated AND (r.host_lease_id IS NULL
             OR (h.state = 'active' AND NOT ${standsOnSilent('r')}))) a) AS available,
+      ARRAY (SELECT id FROM leases WHERE id = ANY ($5)) AS known`;
+
+/**
+ * Who waits, and what the decisions need, but for room: $1 tier, $2 type, $3 kinds and $4 names of the objects that came
+ * in, $5 the ids of their leases, $6 how many of those that wait and $7 after how many, $8 the scope, $9 whether to look
+ * at more than there are places.
+ */
+const LOOK = {
+  name: 'turn-look',
+  text: `WITH RECURSIVE ${QUEUE},
+    ${poolOf(`SELECT object_kind AS kind, object_name AS name FROM waiting UNION ALL ${INCOMING}`)}
+    SELECT now(), piece.*,
+      ARRAY (SELECT id FROM promised WHERE building) AS building,
+      ARRAY (SELECT id FROM promised WHERE reclaiming) AS reclaiming,
+      (SELECT coalesce(json_agg(w), '[]') FROM waiting w) AS waiting,
+      ${offered(WARM)},
+      (SELECT coalesce(json_agg(c), '[]') FROM (
+        SELECT kind, name, (SELECT count(*) FROM leases l WHERE l.state IN ('acquired', 'active')
+                               AND l.object_kind = k.kind AND l.object_name = k.name) AS count FROM asking k) c) AS live,
       (SELECT coalesce(json_agg(s), '[]') FROM (
         SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
-         WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served,
-      ARRAY (SELECT id FROM leases WHERE id = ANY ($5)) AS known, ${rivals} AS rivals
-    FROM piece`;
+         WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served
+    FROM piece`,
+};
 
-const LOOK = { name: 'turn-look', text: lookAt(QUEUE) };
-
-/** With $6 names of the blueprints of which something became free. */
-const LOOK_AWAY = { name: 'turn-look-away', text: lookAt(NO_QUEUE, RIVALS) };
+/** What $1 to $5 say may have, and with $6 names of blueprints of which something became free: whether they have rivals. */
+const LOOK_AWAY = {
+  name: 'turn-look-away',
+  text: `WITH ${poolOf(INCOMING)}
+    SELECT now(), ${offered('false AS wanted, 0 AS warming')}, ${RIVALS} AS rivals`,
+};
 
 /**
  * Where the pool could build, and what it could reclaim: $1 tier, $2 type, $3 how many ask, $4 names of the blueprints. For
