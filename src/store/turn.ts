@@ -3,6 +3,9 @@ import type { ResourceType } from '../domain/blueprint.js';
 import type { LeaseAttributes, LeaseObject, WaitingReason } from '../domain/lease.js';
 import type { Demand, Snapshot } from '../domain/snapshot.js';
 
+/** Most leases that one turn looks at; the rest follow in the next. */
+export const TURN_SIZE = 500;
+
 /** What is allocated together: one tier, one type. */
 export interface Pool {
   tier: string;

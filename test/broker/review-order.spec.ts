@@ -5,7 +5,8 @@ import { Drivers } from '../../src/broker/drivers.js';
 import { Signals } from '../../src/broker/signals.js';
 import { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { Database } from '../../src/store/database.js';
-import { TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
+import { TURN_SIZE } from '../../src/store/turn.js';
+import { TurnStore } from '../../src/store/turn.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;

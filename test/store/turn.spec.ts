@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { allocate, type Decision } from '../../src/domain/allocate.js';
 import { Database } from '../../src/store/database.js';
-import type { NewLease, Scope, Turn } from '../../src/store/turn.js';
-import { TURN_SIZE, TurnStore } from '../../src/store/turn.store.js';
+import { type NewLease, type Scope, TURN_SIZE, type Turn } from '../../src/store/turn.js';
+import { TurnStore } from '../../src/store/turn.store.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;
