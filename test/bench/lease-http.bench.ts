@@ -2,7 +2,7 @@ import { Database } from '../../src/store/database.js';
 import { runBench } from './bench.js';
 import { ownCpuMs, reportCost } from './cost.js';
 import { JsonClient } from './json-client.js';
-import { alternate, type Load, load, percentile } from './measure.js';
+import { alternate, type Load, load, percentile, WARM_UPS } from './measure.js';
 import { consumersAt, writePool } from './pool.js';
 import { report } from './report.js';
 import { startServed } from './served.js';
@@ -38,10 +38,11 @@ await runBench('lease-http', async (server) => {
     calls.lease.push(leased - began);
     calls.release.push(performance.now() - leased);
   };
-  const measured = await alternate(ROUNDS, {
+  const contenders = {
     many: () => load(CALLERS, ROUND_MS, cycle),
     bare: () => load(CALLERS, ROUND_MS / 2, () => bare.post('/', REQUEST, 200)),
-  });
+  };
+  const measured = await alternate(ROUNDS, contenders, WARM_UPS);
   const meters = {
     PostgreSQL: () => server.cpuMs(),
     'the broker': async () => (await broker.usage()).cpuMs,

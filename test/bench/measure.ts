@@ -25,20 +25,24 @@ export async function load(
   return { perSecond: (latencies.length * 1000) / (performance.now() - start), latencies };
 }
 
+/** Rounds of a second or two until a broker is warm: in its first ten thousand leases its code is compiled anew, again and again. */
+export const WARM_UPS = 3;
+
 /**
  * Runs the contenders in turn, round after round, so that a disturbance of the machine meets all of them. Of each the
- * median rate and all latencies. What the first round found cold is not counted.
+ * median rate and all latencies. What the first rounds find cold is not counted: of those as many as `warmUps` says.
  */
 export async function alternate<Name extends string>(
   rounds: number,
   contenders: Record<Name, () => Promise<Load>>,
+  warmUps = 1,
 ): Promise<Record<Name, Load>> {
   const names = Object.keys(contenders) as Name[];
   const runs = new Map<Name, Load[]>(names.map((name) => [name, []]));
-  for (let round = 0; round <= rounds; round += 1) {
+  for (let round = -warmUps; round < rounds; round += 1) {
     for (const name of names) {
       const run = await contenders[name]();
-      if (round > 0) runs.get(name)?.push(run);
+      if (round >= 0) runs.get(name)?.push(run);
     }
   }
   return Object.fromEntries([...runs].map(([name, loads]) => [name, together(loads)])) as Record<Name, Load>;

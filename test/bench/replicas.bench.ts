@@ -2,7 +2,7 @@ import { Database, one } from '../../src/store/database.js';
 import { runBench, type Server } from './bench.js';
 import { ownCpuMs, reportCost } from './cost.js';
 import type { JsonClient } from './json-client.js';
-import { alternate, type Load, load } from './measure.js';
+import { alternate, type Load, load, WARM_UPS } from './measure.js';
 import { consumersAt, writePool } from './pool.js';
 import { report } from './report.js';
 import { startServed } from './served.js';
@@ -38,7 +38,7 @@ const HISTORY = {
 await runBench('replicas', async (server) => {
   const one = await start(server, 'one', 1);
   const two = await start(server, 'two', 2);
-  const measured = await alternate(ROUNDS, { one: one.measure, two: two.measure });
+  const measured = await alternate(ROUNDS, { one: one.measure, two: two.measure }, WARM_UPS);
   await one.measureCost('1 broker process');
   await two.measureCost('2 broker processes');
   await Promise.all([one.stop(), two.stop()]);
