@@ -15,6 +15,7 @@ import { EventStore } from '../store/event.store.js';
 import { InstallationStore } from '../store/installation.store.js';
 import { LeaseStore } from '../store/lease.store.js';
 import type { Page } from '../store/page.js';
+import { betweenTurns } from '../store/turn.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
 
@@ -83,6 +84,8 @@ export class AuthorizationService {
   private async decide(id: string, verdict: Verdict, by: Principal): Promise<AuthorizationView> {
     const { row, broken } = await this.db.transaction(async (transaction) => {
       const authorizations = new AuthorizationStore(transaction);
+      const seen = await authorizations.get(id);
+      if (seen) await betweenTurns(transaction, seen.tier);
       const found = await authorizations.get(id, { lock: true });
       if (!found) throw new BrokerError('not-found', `There is no authorization ${id}.`);
       const tier = await new InstallationStore(transaction).tier(found.tier);

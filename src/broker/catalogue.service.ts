@@ -8,6 +8,7 @@ import type { Database, Queryable } from '../store/database.js';
 import { EventStore, type NewEvent } from '../store/event.store.js';
 import { InstallationStore } from '../store/installation.store.js';
 import type { Page, PageRequest } from '../store/page.js';
+import { betweenTurns } from '../store/turn.store.js';
 import type { Allocator } from './allocator.js';
 import type { Signals } from './signals.js';
 
@@ -34,9 +35,13 @@ export class CatalogueService {
 
   /** Deletes one that has no live resource and carries no other blueprint. */
   async removeBlueprint(name: string, by: Principal): Promise<void> {
+    const { tier } = await this.blueprint(name);
     const removed = await this.recorded(
       { kind: 'blueprint.removed', blueprint: name, principal: by.name },
-      (transaction) => new BlueprintStore(transaction).remove(name),
+      async (transaction) => {
+        await betweenTurns(transaction, tier);
+        return new BlueprintStore(transaction).remove(name);
+      },
     );
     if (removed === 'absent') throw new BrokerError('not-found', `There is no blueprint ${name}.`);
     if (removed === 'in-use')
@@ -50,9 +55,10 @@ export class CatalogueService {
   async setEnabled(name: string, enabled: boolean, by: Principal): Promise<BlueprintRow> {
     const { tier, type } = await this.blueprint(name);
     const kind = enabled ? 'blueprint.enabled' : 'blueprint.disabled';
-    await this.recorded({ kind, blueprint: name, principal: by.name }, (transaction) =>
-      new BlueprintStore(transaction).setEnabled(name, enabled),
-    );
+    await this.recorded({ kind, blueprint: name, principal: by.name }, async (transaction) => {
+      await betweenTurns(transaction, tier);
+      await new BlueprintStore(transaction).setEnabled(name, enabled);
+    });
     this.allocator.review({ tier, type: PROVIDES[type] as ResourceType });
     return this.blueprint(name);
   }
@@ -69,9 +75,13 @@ export class CatalogueService {
 
   /** Deletes one that has no live lease, with its tokens and authorizations. */
   async removeConsumer(name: string, by: Principal): Promise<void> {
+    const { tier } = await this.consumer(name);
     const removed = await this.recorded(
       { kind: 'consumer.removed', consumer: name, principal: by.name },
-      (transaction) => new ConsumerStore(transaction).remove(name),
+      async (transaction) => {
+        await betweenTurns(transaction, tier);
+        return new ConsumerStore(transaction).remove(name);
+      },
     );
     if (removed === 'absent') throw new BrokerError('not-found', `There is no consumer ${name}.`);
     if (removed === 'in-use')

@@ -22,6 +22,7 @@ import type { Queryable } from '../store/database.js';
 import { EventStore, type NewEvent } from '../store/event.store.js';
 import { InstallationStore } from '../store/installation.store.js';
 import type { Pool } from '../store/turn.js';
+import { betweenTurns } from '../store/turn.store.js';
 import { check } from './check.js';
 import type {
   BlueprintSpec,
@@ -163,6 +164,7 @@ export class Declarer {
       throw new BrokerError('in-use', `Blueprint ${name} has live resources, so its type can't change.`);
     }
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
+    if (before) await betweenTurns(this.parts.db, before.tier);
     await this.blueprints.put(next);
     if (before) await this.blueprints.outdate(before, outdatedPlaces(before, next));
     this.known.set(name, next);
@@ -188,6 +190,7 @@ export class Declarer {
         )
       : Object.keys(next);
     if (fields.length === 0) return this.changed('Consumer', name, 'updated', []);
+    if (before) await betweenTurns(this.parts.db, tier);
     const declaredBy = before && !fields.includes('blueprints') ? before.declaredBy : this.parts.by;
     await this.consumers.put({ ...next, declaredBy });
     const effects = await this.listed({ kind: 'consumer', name }, blueprints);

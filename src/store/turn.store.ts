@@ -1,6 +1,6 @@
 import type { Decision } from '../domain/allocate.js';
 import type { Blueprint } from '../domain/blueprint.js';
-import type { Database } from './database.js';
+import type { Database, Queryable } from './database.js';
 import { type NewLease, type Plan, type Pool, type Scope, TURN_SIZE, type Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
 import { type Look, look, lookAway, type Piece, wantedOf, withRoom, withRoomOf } from './turn-look.js';
@@ -21,7 +21,7 @@ export class TurnStore {
     { from, scope, asks = false, freed = [], contended = true }: TurnOptions,
   ): Promise<Taken> {
     let piece: Piece = { from: from ?? 0, scope, whole: scope === 'all' || from !== null };
-    return this.db.locked([`berth pool ${pool.tier}`, pool.type], async (transaction) => {
+    return this.db.locked([turnsOf(pool.tier), pool.type], async (transaction) => {
       if (asks) {
         const { wanted } = await wantedOf(transaction, pool, freed);
         if (!wanted) return NOTHING;
@@ -87,6 +87,22 @@ export class TurnStore {
       };
     });
   }
+}
+
+/** The first of the two keys by which the turns of a pool follow each other; the second is its type. */
+function turnsOf(tier: string): string {
+  return `berth pool ${tier}`;
+}
+
+/**
+ * Lets no turn of the tier be under way from now until the transaction ends. For whatever takes from what may be used, or
+ * from who may use it: done between what a turn has seen and what it writes, a lease would be granted that nobody may
+ * have any more. To be called before the rows are locked that this changes.
+ */
+export async function betweenTurns(transaction: Queryable, tier: string): Promise<void> {
+  const text = `SELECT pg_advisory_xact_lock(hashtext($1), hashtext(type))
+                  FROM unnest('{host,working-copy}'::text[]) AS type`;
+  await transaction.rows({ text }, [turnsOf(tier)]);
 }
 
 /** What a turn did. */

@@ -1,0 +1,83 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { type Shown, until, useInstallation } from '../support/installation.js';
+import { consumer, hosts, policy, tier } from '../support/manifests.js';
+
+const berth = useInstallation(policy('low'), tier('low'));
+
+beforeEach(async () => {
+  await berth.declare(hosts('box'), consumer('step', ['box']));
+  await berth.approve('step', 'box');
+});
+
+/**
+ * What a change answers that is made while a turn has decided and can't write that, since someone else has a row; whether
+ * it did not wait; and the lease of the turn.
+ */
+async function during(row: string, change: () => Promise<Shown>) {
+  const holder = await berth.db.connect();
+  await holder.query('BEGIN');
+  await holder.query(`SELECT FROM ${row} FOR UPDATE`);
+  const requested = berth.request('step');
+  await until(
+    () => waitingFor('transactionid'),
+    (count) => count > 0,
+  );
+  let answered = false;
+  const changed = change().finally(() => {
+    answered = true;
+  });
+  await until(
+    async () => answered || (await waitingFor('advisory')) > 0,
+    (over) => over,
+  );
+  const early = answered;
+  await holder.query('ROLLBACK');
+  holder.release();
+  const lease = await requested;
+  return { early, lease, answer: await changed };
+}
+
+async function waitingFor(lock: string): Promise<number> {
+  const rows = await berth.sql(
+    `SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = $1`,
+    [lock],
+  );
+  return rows.length;
+}
+
+const inUse = { status: 409, body: { code: 'in-use' } };
+
+describe('while a lease is being granted', () => {
+  const cases: [string, () => Promise<Shown>, { answer?: Shown; state?: string }][] = [
+    ['revoking its authorization', () => berth.revoke('step', 'box'), {}],
+    [
+      'revoking it and breaking what is held',
+      () => berth.revoke('step', 'box', { breakLeases: true }),
+      { state: 'destroyed' },
+    ],
+    ['taking the blueprint off its consumer’s list', () => berth.declare(consumer('step', [])), {}],
+    ['widening the blueprint', () => berth.declare(hosts('box', { spec: { network: 'bridge' } })), {}],
+    ['disabling the blueprint', () => berth.ok('POST /v1/blueprints/box/disable'), {}],
+    ['deleting its consumer', () => berth.call('DELETE /v1/consumers/step'), { answer: inUse }],
+  ];
+
+  it.each(cases)('%s waits until it is', async (_, change, { answer = {}, state = 'active' }) => {
+    const { id, resource } = await berth.lease('step');
+    await berth.release(id);
+    await berth.becomes(resource, { leases: 0, hygiene: 'clean' });
+    const found = await during(`resources WHERE id = '${resource}'`, change);
+    expect(found).toMatchObject({ early: false, answer });
+    await berth.becomes(found.lease.id, state);
+  });
+});
+
+describe('while a resource is about to be built', () => {
+  it('deleting its blueprint waits until that is written, and is refused', async () => {
+    const found = await during(`blueprints WHERE name = 'box'`, () =>
+      berth.call('DELETE /v1/blueprints/box'),
+    );
+    expect(found).toMatchObject({ early: false, answer: inUse });
+    await berth.becomes(found.lease.id, 'active');
+  });
+});
