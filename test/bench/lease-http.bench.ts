@@ -19,6 +19,9 @@ const REQUEST = { type: 'host', ttl: '1h' };
  */
 const DRYDOCK = { cyclesPerSecondAt64: 12, leaseMs: 1_029, releaseMs: 1_016 };
 
+/** What this is to reach on any machine of two cores. */
+const WANTED = { cyclesPerSecondAt64: 2_000, p99MsAt64: 80, p50MsAlone: 4 };
+
 /** Lease and release over HTTP on warm hosts: broker, PostgreSQL and load share the machine, each a process of its own. */
 await runBench('lease-http', async (server) => {
   const databaseUrl = await server.database('broker');
@@ -77,15 +80,31 @@ async function fill(url: string): Promise<void> {
 
 function reportMany({ many, bare }: Record<'many' | 'bare', Load>): void {
   const { perSecond, latencies } = many;
-  const shared = { bench: 'lease-http', ours: perSecond, latencies };
+  const shared = { bench: 'lease-http', ours: perSecond, unit: 'lease + release a second', latencies };
+  const { cyclesPerSecondAt64 } = DRYDOCK;
   report({
     ...shared,
     case: `${CALLERS} callers, against Drydock as measured elsewhere`,
-    reference: DRYDOCK.cyclesPerSecondAt64,
-    unit: 'lease + release a second',
-    goal: '≥ 2000 a second, p99 ≤ 80 ms, ≥ 100×',
-    met:
-      perSecond >= 2_000 && percentile(latencies, 99) <= 80 && perSecond >= 100 * DRYDOCK.cyclesPerSecondAt64,
+    reference: cyclesPerSecondAt64,
+    goal: '≥ 100×',
+    met: perSecond >= 100 * cyclesPerSecondAt64,
+  });
+  report({
+    ...shared,
+    case: `${CALLERS} callers, against the rate that is wanted`,
+    reference: WANTED.cyclesPerSecondAt64,
+    goal: `≥ ${WANTED.cyclesPerSecondAt64} a second`,
+    met: perSecond >= WANTED.cyclesPerSecondAt64,
+  });
+  const p99 = percentile(latencies, 99);
+  report({
+    ...shared,
+    case: `${CALLERS} callers, against the longest cycle of a hundred that is wanted`,
+    ours: p99,
+    reference: WANTED.p99MsAt64,
+    unit: 'ms, p99',
+    goal: `p99 ≤ ${WANTED.p99MsAt64} ms`,
+    met: p99 <= WANTED.p99MsAt64,
   });
   report({
     ...shared,
@@ -98,17 +117,26 @@ function reportMany({ many, bare }: Record<'many' | 'bare', Load>): void {
   });
 }
 
-/** Here the ratio says how many times as long the reference takes. */
+/** Against Drydock the ratio says how many times as long the reference takes. */
 function reportAlone(call: string, latencies: number[], referenceMs: number): void {
   const p50 = percentile(latencies, 50);
+  const shared = { bench: 'lease-http', latencies };
   report({
-    bench: 'lease-http',
+    ...shared,
     case: `alone, ${call}, against Drydock as measured elsewhere`,
     ours: 1000 / p50,
     reference: 1000 / referenceMs,
     unit: 'calls a second',
-    goal: 'p50 ≤ 4 ms, ≥ 250×',
-    met: p50 <= 4 && referenceMs >= 250 * p50,
-    latencies,
+    goal: '≥ 250×',
+    met: referenceMs >= 250 * p50,
+  });
+  report({
+    ...shared,
+    case: `alone, ${call}, against the time that is wanted`,
+    ours: p50,
+    reference: WANTED.p50MsAlone,
+    unit: 'ms, p50',
+    goal: `p50 ≤ ${WANTED.p50MsAlone} ms`,
+    met: p50 <= WANTED.p50MsAlone,
   });
 }
