@@ -16,6 +16,7 @@ export async function startLyingEngine(
     request({ socketPath, method, path: url, headers });
   const server = createServer(async (asked, answer) => {
     const passed = pass(asked).once('error', (fault) => answer.destroy(fault));
+    answer.once('close', () => passed.destroy()); // an engine tells events for ever
     passed.once('response', (given) => {
       answer.writeHead(given.statusCode ?? 500, given.headers);
       given.pipe(answer);
@@ -37,7 +38,7 @@ export async function startLyingEngine(
       near.write(`HTTP/1.1 101 UPGRADED\r\n${lines.join('')}\r\n`);
       near.write(head);
       near.pipe(far).pipe(near);
-      near.once('error', () => far.destroy());
+      near.once('error', () => far.destroy()).once('close', () => far.destroy());
       far.once('error', () => near.destroy());
     });
     passed.end();
