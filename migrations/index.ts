@@ -10,6 +10,7 @@ import { Silences1764120000000 } from './1764120000000-silences.js';
 import { SealedEnvironments1764130000000 } from './1764130000000-sealed-environments.js';
 import { GivenUp1764140000000 } from './1764140000000-given-up.js';
 import { OwnersOfTokens1764200000000 } from './1764200000000-owners-of-tokens.js';
+import { WhoMayUse1764210000000 } from './1764210000000-who-may-use.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -25,4 +26,5 @@ export const MIGRATIONS = [
   SealedEnvironments1764130000000,
   GivenUp1764140000000,
   OwnersOfTokens1764200000000,
+  WhoMayUse1764210000000,
 ];

@@ -54,30 +54,50 @@ const ASKED = `line AS (
 
 const PENDING = `state = 'pending' AND tier = $1 AND type = $2`;
 
-const PROMISED = `EXISTS (SELECT FROM leases WHERE ${PENDING} AND waiting IN ('allocating', 'reclaiming'))`;
+const USABLE = `object_state = 'active' AND state = 'authorized' AND (expires_at IS NULL OR expires_at > now())`;
 
-/** Whether any of those who wait could use one of the blueprints. It begins with who may, since of a few blueprints these are few. */
-const couldUse = (blueprints: string) => `EXISTS (
-      SELECT FROM authorizations a
-       WHERE blueprint = ANY (${blueprints}) AND object_state = 'active' AND state = 'authorized'
-         AND (expires_at IS NULL OR expires_at > now()) AND EXISTS (
-           SELECT FROM leases WHERE ${PENDING} AND (object_kind, object_name) = (a.object_kind, a.object_name)
-              AND (allowed IS NULL OR a.blueprint = ANY (allowed))))`;
+const OBJECT = 'object_kind, object_name';
+
+/**
+ * SQL, to follow WITH RECURSIVE, for `met`: of each of the blueprints the objects that wait in the pool of $1 tier and $2 type,
+ * as far as they had to be looked at to find those that may use it. The two are ordered alike, and from one that waits it goes
+ * on to the next that may, and from there to the next that waits: it takes no more steps than the fewer of the two are.
+ */
+const meeting = (blueprints: string) => `met AS (
+      SELECT b.blueprint, l.* FROM unnest(${blueprints}) AS b (blueprint), LATERAL (
+        SELECT ${OBJECT} FROM leases WHERE ${PENDING} ORDER BY ${OBJECT} LIMIT 1) l
+      UNION ALL
+      SELECT m.blueprint, l.* FROM met m, LATERAL (
+        SELECT ${OBJECT} FROM authorizations
+         WHERE blueprint = m.blueprint AND (${OBJECT}) >= (m.object_kind, m.object_name) AND ${USABLE}
+         ORDER BY ${OBJECT} LIMIT 1) a, LATERAL (
+        SELECT ${OBJECT} FROM leases
+         WHERE ${PENDING} AND (${OBJECT}) >= (a.object_kind, a.object_name) AND (${OBJECT}) > (m.object_kind, m.object_name)
+         ORDER BY ${OBJECT} LIMIT 1) l)`;
+
+/** SQL: whether any of those who wait could use one of the blueprints of `met`. OFFSET 0: else all of both would be joined. */
+const COULD_USE = `EXISTS (
+      SELECT FROM met m
+       WHERE EXISTS (SELECT FROM authorizations
+                      WHERE (${OBJECT}, blueprint) = (m.object_kind, m.object_name, m.blueprint) AND ${USABLE} OFFSET 0)
+         AND EXISTS (SELECT FROM leases WHERE ${PENDING} AND (${OBJECT}) = (m.object_kind, m.object_name)
+                        AND (allowed IS NULL OR m.blueprint = ANY (allowed)) OFFSET 0))`;
 
 /**
  * SQL that says whether any of those who wait in the pool of $1 tier and $2 type could use one of the blueprints $3, or any
  * at all where that is null; whether one of them was promised something; or whether something is kept warm there.
  */
-export const WANTED = `SELECT
-    EXISTS (SELECT FROM leases WHERE ${PENDING}) AND ($3::text[] IS NULL OR ${couldUse('$3')} OR ${PROMISED})
+export const WANTED = `WITH RECURSIVE ${meeting('$3::text[]')}
+  SELECT ($3 IS NULL AND EXISTS (SELECT FROM leases WHERE ${PENDING})) OR ${COULD_USE}
+    OR EXISTS (SELECT FROM leases WHERE ${PENDING} AND waiting IN ('allocating', 'reclaiming'))
     OR EXISTS (SELECT FROM blueprints WHERE tier = $1 AND provides = $2 AND warm > 0) AS wanted`;
 
 /**
- * SQL, after a CTE `pool` of blueprints, each with how many of those who came in it `asks`: whether any of those who wait
- * could use one that is asked for, or one of $6; and where there are any of these, whether one of them was promised something.
+ * SQL, to follow WITH RECURSIVE and a CTE `pool` of blueprints, each with how many of those who came in it `asks`, for `rivals`:
+ * whether any of those who wait could use one that is asked for, or one of $6.
  */
-export const RIVALS = `EXISTS (SELECT FROM leases WHERE ${PENDING}) AND (
-    ${couldUse('ARRAY (SELECT name FROM pool WHERE asks > 0) || $6::text[]')} OR (cardinality($6) > 0 AND ${PROMISED}))`;
+export const RIVALS = `${meeting('ARRAY (SELECT name FROM pool WHERE asks > 0 UNION SELECT unnest($6::text[]))')},
+    rivals AS (SELECT ${COULD_USE} AS rivals)`;
 
 /**
  * SQL, to follow WITH RECURSIVE, for `queued`: ids of those that wait in the pool of $1 tier and $2 type, at most $6 after

@@ -357,11 +357,11 @@ const LOOK = {
     FROM piece`,
 };
 
-/** What $1 to $5 say may have, and with $6 names of blueprints of which something became free: whether they have rivals. */
+/** What those of $3 to $5 may have; with $6 blueprints of which something became free, whether they have rivals. */
 const LOOK_AWAY = {
   name: 'turn-look-away',
-  text: `WITH ${poolOf(INCOMING)}
-    SELECT now(), ${offered('false AS wanted, 0 AS warming')}, ${RIVALS} AS rivals`,
+  text: `WITH RECURSIVE ${poolOf(INCOMING)}, ${RIVALS}
+    SELECT now(), ${offered('false AS wanted, 0 AS warming')}, rivals FROM rivals`,
 };
 
 /**
