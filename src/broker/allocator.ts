@@ -39,7 +39,7 @@ interface Line {
   again: boolean;
   /** Of which blueprints alone something may be to be had that was not before; null: of any. */
   freed: Set<string> | null;
-  /** The last turn left someone waiting, so that the next one need not ask first whether anyone does. */
+  /** The last turn left someone waiting whom it had looked at, so that the next one need not ask first whether anyone does. */
   waits: boolean;
   /** Those who come in are likely to have rivals among those who wait. */
   contended: boolean;
@@ -163,7 +163,7 @@ export class Allocator {
       told(decisions.length);
       if (warms) wantAgain(line, null);
       line.waits = decisions.some(({ kind, leaseId }) => kind === 'wait' && leaseId !== null);
-      line.contended = contended;
+      line.contended = contended ?? line.contended;
       const decided = new Map(decisions.map((decision) => [decision.leaseId, decision]));
       const leases = new Map(written.map((lease) => [lease.id, lease]));
       for (const { lease, resolve } of requests)

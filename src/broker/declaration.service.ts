@@ -21,7 +21,7 @@ class DryRun extends Error {
 export class DeclarationService {
   constructor(
     private readonly db: Database,
-    private readonly parts: Omit<DeclarerParts, 'db' | 'by'>,
+    private readonly parts: Omit<DeclarerParts, 'db' | 'by' | 'dryRun'>,
     private readonly allocator: Allocator,
     private readonly signals: Signals,
   ) {}
@@ -36,7 +36,7 @@ export class DeclarationService {
     try {
       // Declarations follow each other: what one has checked, no other may change before it is saved.
       const changes = await this.db.locked(['berth declarations'], async (transaction) => {
-        const declarer = new Declarer({ ...this.parts, db: transaction, by: by.name });
+        const declarer = new Declarer({ ...this.parts, db: transaction, by: by.name, dryRun });
         await declarer.begin();
         const done: Change[] = [];
         for (const { path, ...declaration } of checked)

@@ -46,6 +46,8 @@ export interface DeclarerParts {
   /** What the environment says in place of the policy file. */
   isolationOverride: IsolationPolicy | undefined;
   allowZeroIsolation: boolean;
+  /** Nothing of it stays. */
+  dryRun: boolean;
 }
 
 /** Containers that a docker-host keeps ready where its declaration does not say. */
@@ -60,6 +62,8 @@ export class Declarer {
   private readonly authorizations: AuthorizationStore;
   private readonly installation: InstallationStore;
   private readonly events: NewEvent[] = [];
+  /** What locks resources comes last: a turn that waits for one of these may be waited for, in a tier declared after. */
+  private readonly outdating: (() => Promise<void>)[] = [];
   private isolation: Isolation = { policy: 'high', waivers: [] };
   private tiers = new Map<string, Tier>();
   private known = new Map<string, Blueprint>();
@@ -96,10 +100,16 @@ export class Declarer {
     }
   }
 
+  /** A dry run takes nothing from anyone, and so need not wait. */
+  private async betweenTurns(tier: string): Promise<void> {
+    if (!this.parts.dryRun) await betweenTurns(this.parts.db, tier);
+  }
+
   /** What was declared must still fit together: a stricter policy or profile may not leave a wider blueprint behind. */
   async end(): Promise<void> {
     for (const blueprint of this.known.values())
       this.mustBeAllowed(blueprint, `Blueprint ${blueprint.name}: `);
+    for (const outdate of this.outdating) await outdate();
     await new EventStore(this.parts.db).record(this.events);
   }
 
@@ -160,13 +170,13 @@ export class Declarer {
     this.mustBeAllowed(next, '');
     const fields = before ? differing(before, next) : Object.keys(next);
     if (before && fields.length === 0) return this.changed('Blueprint', name, 'updated', []);
+    if (before) await this.betweenTurns(before.tier);
     if (before && before.type !== next.type && (await this.blueprints.get(name))?.live) {
       throw new BrokerError('in-use', `Blueprint ${name} has live resources, so its type can't change.`);
     }
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
-    if (before) await betweenTurns(this.parts.db, before.tier);
     await this.blueprints.put(next);
-    if (before) await this.blueprints.outdate(before, outdatedPlaces(before, next));
+    if (before) this.outdating.push(() => this.blueprints.outdate(before, outdatedPlaces(before, next)));
     this.known.set(name, next);
     const effects = before ? await this.superseded(before, next) : [];
     effects.push(...(await this.listed({ kind: 'blueprint', name }, hostBlueprintsOf(next))));
@@ -190,7 +200,7 @@ export class Declarer {
         )
       : Object.keys(next);
     if (fields.length === 0) return this.changed('Consumer', name, 'updated', []);
-    if (before) await betweenTurns(this.parts.db, tier);
+    if (before) await this.betweenTurns(tier);
     const declaredBy = before && !fields.includes('blueprints') ? before.declaredBy : this.parts.by;
     await this.consumers.put({ ...next, declaredBy });
     const effects = await this.listed({ kind: 'consumer', name }, blueprints);

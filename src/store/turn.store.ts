@@ -97,7 +97,7 @@ function turnsOf(tier: string): string {
 /**
  * Lets no turn of the tier be under way from now until the transaction ends. For whatever takes from what may be used, or
  * from who may use it: done between what a turn has seen and what it writes, a lease would be granted that nobody may
- * have any more. To be called before the rows are locked that this changes.
+ * have any more. To be called before anything is checked that a turn could change, and before resources are locked.
  */
 export async function betweenTurns(transaction: Queryable, tier: string): Promise<void> {
   const text = `SELECT pg_advisory_xact_lock(hashtext($1), hashtext(type))
@@ -111,11 +111,11 @@ export interface Taken extends Applied {
   next: number | null;
   /** Whether something is kept warm for which this turn did not look. */
   warms: boolean;
-  /** Whether those who come in next are likely to have rivals among those who wait. */
-  contended: boolean;
+  /** Whether those who come in next are likely to have rivals among those who wait; null: it has not found out. */
+  contended: boolean | null;
 }
 
-const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false, contended: false };
+const NOTHING: Taken = { decisions: [], written: [], due: false, next: null, warms: false, contended: null };
 
 export interface TurnOptions {
   scope: Scope;

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { type Shown, until, useInstallation } from '../support/installation.js';
-import { consumer, hosts, policy, tier } from '../support/manifests.js';
+import { consumer, hosts, machines, policy, tier } from '../support/manifests.js';
 
 const berth = useInstallation(policy('low'), tier('low'));
 
@@ -73,10 +73,17 @@ describe('while a lease is being granted', () => {
 });
 
 describe('while a resource is about to be built', () => {
-  it('deleting its blueprint waits until that is written, and is refused', async () => {
-    const found = await during(`blueprints WHERE name = 'box'`, () =>
-      berth.call('DELETE /v1/blueprints/box'),
-    );
+  it.each<[string, () => Promise<Shown>]>([
+    ['deleting its blueprint', () => berth.call('DELETE /v1/blueprints/box')],
+    [
+      'giving its blueprint another type',
+      () => {
+        const documents = [machines('box', ['m'])];
+        return berth.call('POST /v1/manifests', { body: { documents } });
+      },
+    ],
+  ])('%s waits until that is written, and is refused', async (_, change) => {
+    const found = await during(`blueprints WHERE name = 'box'`, change);
     expect(found).toMatchObject({ early: false, answer: inUse });
     await berth.becomes(found.lease.id, 'active');
   });

@@ -85,7 +85,7 @@ async function turn(
     from = null as number | null,
     incoming = [] as NewLease[],
     contended = true,
-    freed = undefined as string | undefined,
+    freed = undefined as string[] | null | undefined,
   } = {},
 ) {
   let looked: string[] = [];
@@ -100,7 +100,7 @@ async function turn(
     scope,
     contended,
     asks: freed !== undefined,
-    freed: freed === undefined ? [] : [freed],
+    freed,
   });
   const { decisions, next, warms } = taken;
   return { looked, decisions, next, warms, contended: taken.contended, served: granted(decisions) };
@@ -183,7 +183,13 @@ describe('a turn of a pool where those who come in have no rivals', () => {
   it('looks at the queue where what became free is for somebody there', async () => {
     await sql(`UPDATE resources SET leases = 0 WHERE id = 'res_held'`);
     const told = { served: ['other_1', 'step_new'], contended: true };
-    expect(await turn('freed', { contended: false, incoming, freed: 'full' })).toMatchObject(told);
+    expect(await turn('freed', { contended: false, incoming, freed: ['full'] })).toMatchObject(told);
+  });
+
+  it('looks at the queue where anything may have become free', async () => {
+    await sql(`UPDATE resources SET leases = 0 WHERE id = 'res_held'`);
+    const told = { served: ['other_1', 'step_new'] };
+    expect(await turn('freed', { contended: false, incoming, freed: null })).toMatchObject(told);
   });
 
   it('looks at the queue where not everyone gets something', async () => {
@@ -266,8 +272,8 @@ describe('a turn after something became free', () => {
     await waiting('step', 2);
     await waiting('both', 1);
     await sql(`UPDATE leases SET allowed = '{box}' WHERE id = 'both_1'`);
-    expect(await turn('freed', { freed: 'other' })).toMatchObject({ looked: [], served: [] });
-    expect(await turn('freed', { freed: 'box' })).toMatchObject({ served: ['step_1'] });
+    expect(await turn('freed', { freed: ['other'] })).toMatchObject({ looked: [], served: [] });
+    expect(await turn('freed', { freed: ['box'] })).toMatchObject({ served: ['step_1'] });
   });
 
   it('goes on to those behind where the first of the queue can’t use what there is', async () => {
