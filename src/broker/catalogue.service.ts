@@ -37,11 +37,9 @@ export class CatalogueService {
   async removeBlueprint(name: string, by: Principal): Promise<void> {
     const { tier } = await this.blueprint(name);
     const removed = await this.recorded(
+      tier,
       { kind: 'blueprint.removed', blueprint: name, principal: by.name },
-      async (transaction) => {
-        await betweenTurns(transaction, tier);
-        return new BlueprintStore(transaction).remove(name);
-      },
+      (transaction) => new BlueprintStore(transaction).remove(name),
     );
     if (removed === 'absent') throw new BrokerError('not-found', `There is no blueprint ${name}.`);
     if (removed === 'in-use')
@@ -55,10 +53,9 @@ export class CatalogueService {
   async setEnabled(name: string, enabled: boolean, by: Principal): Promise<BlueprintRow> {
     const { tier, type } = await this.blueprint(name);
     const kind = enabled ? 'blueprint.enabled' : 'blueprint.disabled';
-    await this.recorded({ kind, blueprint: name, principal: by.name }, async (transaction) => {
-      await betweenTurns(transaction, tier);
-      await new BlueprintStore(transaction).setEnabled(name, enabled);
-    });
+    await this.recorded(tier, { kind, blueprint: name, principal: by.name }, (transaction) =>
+      new BlueprintStore(transaction).setEnabled(name, enabled),
+    );
     this.allocator.review({ tier, type: PROVIDES[type] as ResourceType });
     return this.blueprint(name);
   }
@@ -77,11 +74,9 @@ export class CatalogueService {
   async removeConsumer(name: string, by: Principal): Promise<void> {
     const { tier } = await this.consumer(name);
     const removed = await this.recorded(
+      tier,
       { kind: 'consumer.removed', consumer: name, principal: by.name },
-      async (transaction) => {
-        await betweenTurns(transaction, tier);
-        return new ConsumerStore(transaction).remove(name);
-      },
+      (transaction) => new ConsumerStore(transaction).remove(name),
     );
     if (removed === 'absent') throw new BrokerError('not-found', `There is no consumer ${name}.`);
     if (removed === 'in-use')
@@ -92,9 +87,14 @@ export class CatalogueService {
     return new InstallationStore(this.db).tiers();
   }
 
-  /** Does it and logs it in one transaction; nothing is logged where it could not be done. */
-  private async recorded<T>(event: NewEvent, act: (transaction: Queryable) => Promise<T>): Promise<T> {
+  /** Does it between turns and logs it, in one transaction; nothing is logged where it could not be done. */
+  private async recorded<T>(
+    tier: string,
+    event: NewEvent,
+    act: (transaction: Queryable) => Promise<T>,
+  ): Promise<T> {
     const result = await this.db.transaction(async (transaction) => {
+      await betweenTurns(transaction, tier);
       const done = await act(transaction);
       if (done !== 'absent' && done !== 'in-use') await new EventStore(transaction).record([event]);
       return done;
