@@ -1,14 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { BrokerError } from '../domain/errors.js';
 import type { IsolationPolicy } from '../domain/isolation.js';
 import type { InstallationStore } from '../store/installation.store.js';
 import type { StatusStore } from '../store/status.store.js';
+import { inTime } from './in-time.js';
 
 /** The release. */
 const VERSION = '0.1.0';
-
-/** How long a check may take before it has failed, in milliseconds. */
-const CHECK_MS = 2_000;
 
 export interface Check {
   name: string;
@@ -44,8 +41,9 @@ export class HealthService {
 
   private async database(): Promise<Check[]> {
     try {
-      const migrations = await inTime(this.status.migrations());
-      return [{ name: 'database', ok: true }, migrated(migrations)];
+      const { status } = this;
+      const [isWritable, migrations] = await inTime(Promise.all([status.isWritable(), status.migrations()]));
+      return [writable(isWritable), migrated(migrations)];
     } catch {
       return [{ name: 'database', ok: false, detail: 'The database does not answer.' }];
     }
@@ -54,6 +52,11 @@ export class HealthService {
 
 function running(stopping: boolean): Check {
   return { name: 'running', ok: !stopping, ...(stopping && { detail: 'The broker is stopping.' }) };
+}
+
+function writable(isWritable: boolean): Check {
+  const detail = 'The database is read only.';
+  return { name: 'database', ok: isWritable, ...(!isWritable && { detail }) };
 }
 
 function migrated({ missing, unknown }: { missing: string[]; unknown: string[] }): Check {
@@ -72,19 +75,4 @@ function migrated({ missing, unknown }: { missing: string[]; unknown: string[] }
     ok: faults.length === 0,
     ...(faults.length > 0 && { detail: faults.join(' ') }),
   };
-}
-
-/** A database that hangs has not answered either. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
-  const abort = new AbortController();
-  const late = pause(CHECK_MS, undefined, { signal: abort.signal }).then(() => {
-    throw new Error('no answer in time');
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    abort.abort();
-    late.catch(() => undefined);
-    answer.catch(() => undefined);
-  }
 }

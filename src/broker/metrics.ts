@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Prunable } from '../store/retention.store.js';
 import type { Counts, StatusStore } from '../store/status.store.js';
 import type { Pool } from '../store/turn.js';
+import { inTime } from './in-time.js';
 
 /** Upper bounds in seconds, for what takes from a millisecond to minutes. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
@@ -166,7 +167,7 @@ export class Metrics {
   /** In Prometheus' text format. */
   async text(): Promise<string> {
     // Before, and not by the gauges' own `collect`: those run at once, and each would show what the last scrape found.
-    this.show(await this.parts.status.counts().catch(() => undefined));
+    this.show(await inTime(this.parts.status.counts()).catch(() => undefined));
     return this.registry.metrics();
   }
 

@@ -27,6 +27,15 @@ export const MOST_CONNECTIONS = 20;
 /** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
+/** How long its answer is waited for where not even the server gives it up, since it hangs or can't be reached any more. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000;
+
+/**
+ * How long a transaction may stand between two statements, in milliseconds, before the server ends it: a broker that is
+ * paused or cut off must not keep the locks of a turn, for which all others wait.
+ */
+const STANDSTILL_MS = 5_000;
+
 /** How long a connection is kept unused, in milliseconds: well past the time between two chores, each of which would else open its own anew. */
 const IDLE_MS = 60_000;
 
@@ -124,6 +133,8 @@ function connections(url: string, max: number, options?: string): pg.Pool {
     // A statement is sent without waiting for the answer to the one before: BEGIN costs no round trip.
     pipeline: true,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STANDSTILL_MS,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: IDLE_MS,
   });
@@ -164,8 +175,11 @@ function camelCased(column: string): string {
   return name;
 }
 
-/** SQLSTATE classes of a server that can't be reached or is going down: 08 connection, 57P shutdown, 53 resources. */
-const UNAVAILABLE = /^(08|57P|53)/;
+/**
+ * SQLSTATEs of a server that can't be reached, is going down or can't be written: 08 connection, 57P shutdown, 53
+ * resources, 25P03 a transaction that stood still, 25006 read only.
+ */
+const UNAVAILABLE = /^(08|57P|53|25P03|25006)/;
 
 /** Tries of what the server gave up to end a deadlock; each victim was rolled back whole, so that nothing is done twice. */
 const MOST_TRIES = 5;

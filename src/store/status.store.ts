@@ -25,6 +25,12 @@ export class StatusStore {
     return one(await this.db.rows<Counts>({ name: 'counts', text: COUNTS }));
   }
 
+  /** Not on a standby, nor where an administrator has said so. */
+  async isWritable(): Promise<boolean> {
+    const { readOnly } = one(await this.db.rows<{ readOnly: string }>(READ_ONLY));
+    return readOnly === 'off';
+  }
+
   /** Migrations that this code has and the database has not, and the other way round. */
   async migrations(): Promise<{ missing: string[]; unknown: string[] }> {
     const applied = await this.applied();
@@ -49,6 +55,8 @@ export class StatusStore {
     }
   }
 }
+
+const READ_ONLY = { name: 'read-only', text: `SELECT current_setting('transaction_read_only') AS read_only` };
 
 /** Exported for its plan to be looked at. */
 export const COUNTS = `WITH live AS (

@@ -128,6 +128,26 @@ describe('PostgreSQL', () => {
     await recovered();
   });
 
+  it('that hangs makes callers try again, and all goes on when it does', async () => {
+    const postgres = await startPostgres();
+    await start(postgres.url);
+    await furnish(1);
+    const held = await berth.lease('step');
+    await postgres.hang();
+    undo.push(() => postgres.goOn());
+    expectUnavailable(
+      await Promise.all([
+        berth.call('GET /v1/leases'),
+        berth.call(`GET /v1/leases/${held.id}`),
+        berth.call(`POST /v1/leases/${held.id}/renew`, { body: {} }),
+      ]),
+    );
+    await postgres.goOn();
+    expect(await berth.read(held.id)).toMatchObject({ state: 'active', fence: held.fence });
+    await berth.release(held.id);
+    await recovered();
+  }, 120_000);
+
   it('that is away when a command ends is told of it when it is back', async () => {
     const postgres = await startPostgres();
     await start(postgres.url, { BERTH_TEST_DEAF: 'execute' });

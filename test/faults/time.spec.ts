@@ -122,6 +122,40 @@ describe('a paused broker', () => {
   });
 });
 
+describe('a broker that is paused amid a turn', () => {
+  it('keeps neither requests nor declarations of the others waiting, and its own are told to try again', async () => {
+    const sleeper = await start();
+    await furnish(sleeper, 2);
+    const other = await start();
+    const warm = await other.lease('step');
+    await other.release(warm.id);
+    const holder = await sleeper.db.connect();
+    await holder.query('BEGIN; LOCK TABLE resources IN ACCESS EXCLUSIVE MODE');
+    const asked = sleeper.call('POST /v1/leases', { body: { type: 'host', consumer: 'step' } });
+    await turnThat(sleeper, `wait_event_type = 'Lock'`);
+    sleeper.pause();
+    await holder.query('ROLLBACK');
+    holder.release();
+    // It has seen what there is, and keeps the lock of its pool’s turns.
+    await turnThat(other, `state = 'idle in transaction'`);
+
+    expect(await other.lease('step')).toMatchObject({ state: 'active' });
+    expect(await other.call('POST /v1/blueprints/box/disable')).toMatchObject({ status: 200 });
+    sleeper.resume();
+    expect(await asked).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  });
+});
+
+/** Resolves when a turn is under way whose connection is so. */
+async function turnThat(broker: BrokerProcess, condition: string): Promise<void> {
+  await until(
+    () =>
+      broker.sql(`SELECT FROM pg_stat_activity JOIN pg_locks l USING (pid)
+                   WHERE datname = current_database() AND l.locktype = 'advisory' AND l.granted AND ${condition}`),
+    (found) => found.length > 0,
+  );
+}
+
 describe('a paused holder', () => {
   it('that wakes after its resource went on is refused whatever it does', async () => {
     const broker = await start();

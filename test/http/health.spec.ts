@@ -63,11 +63,39 @@ describe('readiness', () => {
     );
   });
 
-  it('ends where a statement hangs', async () => {
-    await db.query('BEGIN; LOCK TABLE migrations');
+  it('is told soon, and so are the metrics, where a statement hangs', async () => {
+    await db.query('BEGIN; LOCK TABLE migrations, leases');
+    const since = Date.now();
     expect(await get('/readyz')).toEqual(notReady('database', /database does not answer/));
+    expect(await (await fetch(`${app.url}/metrics`)).text()).toMatch(/^berth_database_up 0$/m);
+    expect(Date.now() - since).toBeLessThan(15_000); // and not when the server gives up the statement
     await db.query('ROLLBACK');
     expect(await get('/readyz')).toMatchObject({ status: 200 });
+  });
+
+  it('ends where nothing can be written, which is no fault of ours', async () => {
+    db.on('error', () => undefined);
+    const change = async (mode: string) => {
+      await onServer((name) => `ALTER DATABASE ${name} SET default_transaction_read_only = ${mode}`);
+      await onServer(
+        (name) => `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+      );
+    };
+    await change('on');
+    // The first answers may come of connections that have just been ended.
+    const told = await until(
+      () => get('/readyz'),
+      ({ body }) => /read only/.test(body.detail),
+    );
+    expect(told).toEqual(notReady('database', /read only/));
+    const headers = { authorization: `Bearer ${app.adminToken}` };
+    const made = await fetch(`${app.url}/v1/people/admin/tokens`, { method: 'POST', headers });
+    expect(await made.json()).toMatchObject({ status: 503, code: 'unavailable' });
+    await change('off');
+    await until(
+      () => get('/readyz'),
+      ({ status }) => status === 200,
+    );
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.js';
@@ -23,6 +23,21 @@ export class OwnPostgres {
 
   async stop(): Promise<void> {
     await this.server.stop();
+  }
+
+  /** Halts all its processes, as a machine does that hangs: it keeps its connections, and answers nothing. */
+  async hang(): Promise<void> {
+    await this.signal('STOP');
+  }
+
+  async goOn(): Promise<void> {
+    await this.signal('CONT');
+  }
+
+  private async signal(name: 'STOP' | 'CONT'): Promise<void> {
+    const { pid } = this.server;
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    for (const one of [pid, ...children.trim().split(' ').map(Number)]) process.kill(one, `SIG${name}`);
   }
 
   /** Starts it again, whether it was stopped, has ended or runs. */
