@@ -151,12 +151,6 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     log,
     processId,
   });
-  // On a connection of its own: a broker that is busy on all others lives.
-  const heartbeatDb = new Database(db.url);
-  const processes = new ProcessStore(heartbeatDb);
-  const { outageGraceSeconds: graceSeconds } = config;
-  const heartbeat = new Heartbeat({ processes, signals, log, processId, graceSeconds });
-
   const { isolation: isolationOverride, allowZeroIsolation } = config;
   const declarations = new DeclarationService(
     db,
@@ -177,6 +171,22 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     signals,
     log,
     processId,
+  });
+
+  // On a connection of its own: a broker that is busy on all others lives.
+  const heartbeatDb = new Database(db.url);
+  const processes = new ProcessStore(heartbeatDb);
+  const { outageGraceSeconds: graceSeconds } = config;
+  const heartbeat = new Heartbeat({
+    processes,
+    signals,
+    log,
+    processId,
+    graceSeconds,
+    onBuried() {
+      reconciler.abandon();
+      commandService.abandon();
+    },
   });
 
   return {
@@ -200,6 +210,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     ],
     async start() {
       await heartbeat.start();
+      drivers.guard(() => heartbeat.mustLive());
       await notifications.start();
       await identities.welcomeAdmin(config.adminToken, {
         fromEnvironment: config.adminTokenFile === undefined,

@@ -72,8 +72,13 @@ export class CommandService {
   /** Cancels what runs and waits until its records are complete. */
   async stop(): Promise<void> {
     clearInterval(this.heartbeat);
-    for (const { abort } of this.running.values()) abort.abort();
+    this.abandon();
     await Promise.all([...this.running.values()].map(({ done }) => done));
+  }
+
+  /** Ends what runs: nobody believes any more that it does. */
+  abandon(): void {
+    for (const { abort } of this.running.values()) abort.abort();
   }
 
   /** Starts a command; the answer is its record, ended where it ended within `waitSeconds`. Repeating it under the same `id` is safe. */

@@ -4,19 +4,31 @@ import type { CallFacts } from './metrics.js';
 
 type OnCall = (call: CallFacts) => void;
 
+/** A call begins; what is returned is called when it has ended. */
+type Begin = (driver: string, method: string) => (error?: unknown) => void;
+
 /** The drivers of this broker, by type. A new driver is one line where this is made, in app.module. */
 export class Drivers {
   private readonly byType: ReadonlyMap<DriverType, Driver>;
   private onCall: OnCall = () => undefined;
+  private mayCall: () => void = () => undefined;
 
   constructor(drivers: readonly Driver[]) {
-    const onCall: OnCall = (call) => this.onCall(call);
-    this.byType = new Map(drivers.map((driver) => [driver.type, observed(driver, onCall)]));
+    const begin: Begin = (driver, method) => {
+      this.mayCall();
+      return timer(driver, method, this.onCall);
+    };
+    this.byType = new Map(drivers.map((driver) => [driver.type, observed(driver, begin)]));
   }
 
   /** Has every call of every driver told when it has ended. */
   observe(onCall: OnCall): void {
     this.onCall = onCall;
+  }
+
+  /** Has every call of every driver fail with what `mayCall` throws, before anything is done. */
+  guard(mayCall: () => void): void {
+    this.mayCall = mayCall;
   }
 
   get(type: DriverType): Driver {
@@ -34,8 +46,8 @@ export class Drivers {
 const CALLS = ['build', 'verify', 'activate', 'execute', 'land', 'clean', 'cut', 'destroy', 'list'];
 const FILE_CALLS = ['read', 'write', 'artifacts', 'unpack'];
 
-function observed(driver: Driver, onCall: OnCall): Driver {
-  const tell = (method: string) => timer(driver.type, method, onCall);
+function observed(driver: Driver, begin: Begin): Driver {
+  const tell = (method: string) => begin(driver.type, method);
   const files = (lease: LeaseView): Files =>
     proxy(driver.files(lease), FILE_CALLS, (method) => tell(`files.${method}`));
   return proxy(driver, CALLS, tell, { files });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { BrokerError } from '../domain/errors.js';
 import { PROCESS_SECONDS, type ProcessStore } from '../store/process.store.js';
 import type { Signals } from './signals.js';
 
@@ -14,12 +15,16 @@ export interface HeartbeatParts {
   processId: string;
   /** What holders get to renew after an outage, in seconds. */
   graceSeconds: number;
+  /** It was taken for dead meanwhile: whatever it had begun is others' by now. */
+  onBuried: () => void;
 }
 
 /** Says in the database, every few seconds, that this process lives, and gives leases a grace where none did for a while. */
 export class Heartbeat {
   private readonly stopping = new AbortController();
   private beating: Promise<void> = Promise.resolve();
+  /** Until when nobody takes this process for dead, by its own clock that never goes back, in milliseconds. */
+  private believedUntil = 0;
 
   constructor(private readonly parts: HeartbeatParts) {}
 
@@ -27,6 +32,15 @@ export class Heartbeat {
   async start(): Promise<void> {
     await this.beat();
     this.beating = this.go();
+  }
+
+  /**
+   * To be asked before each act on what is lent: one who has slept may act on what is another's by now.
+   * @throws BrokerError `unavailable` where others may take this process for dead
+   */
+  mustLive(): void {
+    if (performance.now() > this.believedUntil)
+      throw new BrokerError('unavailable', 'This broker was away for a while; try again soon.');
   }
 
   async stop(): Promise<void> {
@@ -52,8 +66,14 @@ export class Heartbeat {
   }
 
   private async beat(): Promise<void> {
-    const { processes, processId, graceSeconds, signals, log } = this.parts;
-    const outage = await processes.beat(processId, graceSeconds);
+    const { processes, processId, graceSeconds, signals, log, onBuried } = this.parts;
+    const since = performance.now();
+    const { isNew, outage } = await processes.beat(processId, graceSeconds);
+    if (isNew && this.believedUntil > 0) {
+      log.warn('this broker was away, and others have taken over its work; what it had begun is given up');
+      onBuried();
+    }
+    this.believedUntil = since + PROCESS_SECONDS * 1000;
     if (!outage) return;
     const { seconds, leases } = outage;
     if (leases.length > 0) {

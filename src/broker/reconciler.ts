@@ -69,8 +69,13 @@ export class Reconciler {
     this.wakeUp();
     clearInterval(this.renewal);
     await this.loop;
-    for (const { abort } of this.steps.values()) abort.abort();
+    this.abandon();
     await Promise.all([...this.steps.values()].map(({ done }) => done));
+  }
+
+  /** Tells the steps under way to end: what they act on has been taken over. */
+  abandon(): void {
+    for (const { abort } of this.steps.values()) abort.abort();
   }
 
   private async run(): Promise<void> {

@@ -32,13 +32,17 @@ export class GivenUp extends DriverError {
  * Calls a driver's method, which is told to end when `signal` aborts or its time is up. A success that comes after its
  * time is none: whoever waited for it has been told otherwise, or is about to be.
  *
- * @throws DriverError `timed-out` after its time, `GivenUp` where it then goes on
+ * @throws DriverError `timed-out` after its time, or where it is told to end before it begins; `GivenUp` where it then goes on
  */
 export async function within<T>(
   method: Limited,
   signal: AbortSignal,
   act: (call: Call) => Promise<T>,
 ): Promise<T> {
+  if (signal.aborted)
+    throw new DriverError('timed-out', `The driver's ${method} was told to end before it began.`, {
+      temporary: true,
+    });
   const limit = AbortSignal.timeout(LIMITS_MS[method]);
   const end = AbortSignal.any([signal, limit]);
   const grace = new AbortController();

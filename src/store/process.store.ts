@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import { type Database, one } from './database.js';
 
 /** A process is believed to live for this long after it last said so, in seconds. */
 export const PROCESS_SECONDS = 6;
@@ -13,6 +13,13 @@ export interface Outage {
   leases: string[];
 }
 
+export interface Beat {
+  /** Whether it was not known: it has just started, or was buried, and others have taken over what it had claimed. */
+  isNew: boolean;
+  /** The time without any broker that it ends. */
+  outage?: Outage;
+}
+
 /**
  * Which broker processes live, by the database's clock alone. One that it does not believe to live claims no work
  * (`ClaimStore`), so that nothing is decided between the end of an outage and the grace for it.
@@ -24,14 +31,14 @@ export class ProcessStore {
    * Says that this process lives. Where none had for longer than `OUTAGE_SECONDS`, active leases get at least
    * `graceSeconds` to be renewed, never past the maximum of their tier.
    */
-  async beat(id: string, graceSeconds: number): Promise<Outage | undefined> {
-    if ((await this.db.rows(STILL_ALIVE, [id])).length > 0) return undefined;
+  async beat(id: string, graceSeconds: number): Promise<Beat> {
+    if ((await this.db.rows(STILL_ALIVE, [id])).length > 0) return { isNew: false };
     return this.db.locked(['berth processes'], async (transaction) => {
       const [outage] = await transaction.rows<{ seconds: number | null }>(OUTAGE);
-      await transaction.rows(ENTER, [id]);
-      if (!outage) return undefined;
+      const { isNew } = one(await transaction.rows<{ isNew: boolean }>(ENTER, [id]));
+      if (!outage) return { isNew };
       const kept = await transaction.rows<{ lease: string }>(KEEP_LEASES, [graceSeconds]);
-      return { seconds: outage.seconds, leases: kept.map(({ lease }) => lease) };
+      return { isNew, outage: { seconds: outage.seconds, leases: kept.map(({ lease }) => lease) } };
     });
   }
 
@@ -61,7 +68,8 @@ const STILL_ALIVE = {
 
 const ENTER = {
   text: `INSERT INTO processes (id, alive_until) VALUES ($1, ${UNTIL})
-         ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until`,
+         ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until
+         RETURNING xmax = 0 AS is_new`,
 };
 
 const OUTAGE = {

@@ -122,6 +122,65 @@ describe('a paused broker', () => {
   });
 });
 
+describe('a broker that was taken for dead', () => {
+  /** Another broker that has taken over what the sleeper had claimed, without being told to. */
+  async function successor(): Promise<BrokerProcess> {
+    const other = await start();
+    await until(
+      () => other.sql('SELECT FROM processes'),
+      (living) => living.length === 1,
+    );
+    return other;
+  }
+
+  /** Resolves when the reconciler has nothing under way with a resource. */
+  async function idle(broker: BrokerProcess): Promise<void> {
+    const metrics = async () => (await broker.call('GET /metrics')).body as string;
+    await until(
+      async () => /^berth_steps_running{subject="resource"} 0$/m.test(await metrics()),
+      (isIdle) => isIdle,
+    );
+  }
+
+  it('ends what it was doing to a resource when it wakes, since that is lent to another by then', async () => {
+    const sleeper = await start({ env: { BERTH_TEST_HOLD: 'clean' } });
+    await furnish(sleeper, 1);
+    const { id, resource } = await sleeper.lease('step');
+    await sleeper.run(id, 'echo');
+    await sleeper.release(id);
+    await sleeper.holding();
+    sleeper.pause();
+    const other = await successor();
+    const next = await other.lease('step');
+    expect(next).toMatchObject({ resource });
+    await other.run(next.id, 'echo');
+
+    sleeper.resume();
+    await idle(sleeper);
+    await sleeper.kill(); // what it is told to clean, it would hold again
+    expect(await other.read(next.id)).toMatchObject({ state: 'active' });
+    await other.release(next.id);
+    await whole(other);
+  });
+
+  it('begins nothing more of what it was doing', async () => {
+    const sleeper = await start({ env: { BERTH_TEST_DEAF: 'build' } });
+    await furnish(sleeper, 1);
+    const first = await sleeper.request('step');
+    await sleeper.holding();
+    sleeper.pause();
+    const other = await successor();
+    const held = await other.becomes(first.id, 'active');
+
+    sleeper.resume();
+    sleeper.letGo();
+    await idle(sleeper);
+    expect(sleeper.calls.map(({ method }) => method)).toEqual(['build']);
+    await other.release(held.id);
+    await whole(other);
+  });
+});
+
 describe('a broker that is paused amid a turn', () => {
   it('keeps neither requests nor declarations of the others waiting, and its own are told to try again', async () => {
     const sleeper = await start();
