@@ -909,7 +909,7 @@ export interface components {
             type: "host" | "working-copy";
             /** @description Who leases; only an admin names one, a consumer’s token leases for itself. */
             consumer?: string;
-            /** @description Blueprints allowed, the best first; left out: all that the consumer lists. */
+            /** @description Blueprints allowed; left out: all that the consumer lists. What is free of any is taken, the best match first; what has to be built is of the first with room. */
             blueprints?: string[];
             /** @description Working copies: `repositories`, a map of directory to `{uri, commit | branch | tag | ref, merges, submodules, default}`, and `strict`. Hosts: values that the blueprint’s spec must have. */
             attributes?: {

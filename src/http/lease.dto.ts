@@ -43,7 +43,9 @@ export class LeaseBody {
   consumer?: string;
 
   @Optional()
-  @NameList('Blueprints allowed, the best first; left out: all that the consumer lists.')
+  @NameList(
+    'Blueprints allowed; left out: all that the consumer lists. What is free of any is taken, the best match first; what has to be built is of the first with room.',
+  )
   blueprints?: string[];
 
   @Optional()
