@@ -24,7 +24,7 @@ describe('the order of allocation', () => {
   });
 
   it('builds while there is room before it shares', () => {
-    const room = [{ slot: 4, place: 'rack-1' }];
+    const room = { slots: [4], places: ['rack-1'] };
     const world = snapshot({ blueprints: [pooled({ room })], available: [shared] });
     expect(allocate([demand()], world, NOON)).toEqual([
       { kind: 'build', leaseId: 'lease', blueprint: 'hosts', slot: 4, place: 'rack-1' },

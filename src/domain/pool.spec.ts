@@ -123,18 +123,15 @@ describe('the place that a lease asks for', () => {
   it('is where its resource stands or is built', () => {
     const standing = ['rack-1', 'rack-2'].map((place) => available({ id: place, place }));
     expect(one(rack2, { blueprints: [pooled(machines)], available: standing })).toBe('lease grant rack-2');
-    const room = [
-      { slot: 0, place: 'rack-1' },
-      { slot: 1, place: 'rack-2' },
-    ];
+    const room = { slots: [0], places: ['rack-1', 'rack-2'] };
     expect(
       allocate([demand(rack2)], snapshot({ blueprints: [pooled({ ...machines, room })] }), NOON),
-    ).toEqual([{ kind: 'build', leaseId: 'lease', blueprint: 'hosts', slot: 1, place: 'rack-2' }]);
+    ).toEqual([{ kind: 'build', leaseId: 'lease', blueprint: 'hosts', slot: 0, place: 'rack-2' }]);
   });
 
   it('is waited for where only others are free, and nothing is reclaimed elsewhere in vain', () => {
     const world = {
-      blueprints: [pooled({ ...machines, room: [{ slot: 0, place: 'rack-1' }] })],
+      blueprints: [pooled({ ...machines, room: { slots: [0], places: ['rack-1'] } })],
       available: [available({ place: 'rack-1' })],
       reclaimable: [reclaimable({ place: 'rack-1' })],
     };
@@ -142,6 +139,14 @@ describe('the place that a lease asks for', () => {
     expect(one(rack2, { ...world, reclaimable: [reclaimable({ place: 'rack-2' })] })).toBe(
       'lease reclaim idle',
     );
+  });
+
+  it('is made room for elsewhere where only the limit is in the way', () => {
+    const world = {
+      blueprints: [pooled({ ...machines, room: { slots: [], places: ['rack-2'] } })],
+      reclaimable: [reclaimable({ place: 'rack-1' })],
+    };
+    expect(one(rack2, world)).toBe('lease reclaim idle');
   });
 
   it('that no blueprint has rejects', () => {

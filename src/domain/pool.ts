@@ -11,14 +11,16 @@ export interface Taken {
   slot: number;
 }
 
-export interface RoomTaken extends Room {
+export interface RoomTaken {
   blueprint: string;
+  slot: number;
+  place: string | null;
 }
 
 /** What is left of the snapshot as decisions take from it. */
 export class Pool {
   private readonly blueprints: ReadonlyMap<string, PoolBlueprint>;
-  private readonly rooms: ReadonlyMap<string, Room[]>;
+  private readonly rooms: ReadonlyMap<string, Room>;
   /** Those with a place to give, by blueprint: held by nobody, and held by someone. */
   private readonly free = new Map<string, Available[]>();
   private readonly shared = new Map<string, Available[]>();
@@ -32,7 +34,12 @@ export class Pool {
     private readonly now: Date,
   ) {
     this.blueprints = new Map(world.blueprints.map((blueprint) => [blueprint.name, blueprint]));
-    this.rooms = new Map(world.blueprints.map(({ name, room }) => [name, [...room]]));
+    this.rooms = new Map(
+      world.blueprints.map(({ name, room: { slots, places } }) => [
+        name,
+        { slots: [...slots], places: places && [...places] },
+      ]),
+    );
     for (const { name } of world.blueprints) {
       this.free.set(name, []);
       this.shared.set(name, []);
@@ -72,21 +79,22 @@ export class Pool {
 
   takeRoom({ attributes }: Demand, usable: PoolBlueprint[]): RoomTaken | undefined {
     for (const { name, failing } of usable) {
-      const rooms = this.rooms.get(name) ?? [];
-      const index = failing ? -1 : rooms.findIndex(({ place }) => standsAt(place, attributes));
-      const [room] = index < 0 ? [] : rooms.splice(index, 1);
-      if (room) return { blueprint: name, ...room };
+      const room = failing ? undefined : this.roomOf(name, (place) => standsAt(place, attributes));
+      if (room) return room;
     }
     return undefined;
   }
 
-  /** Id of the resource that is to end for the lease. Nobody else gets it in this turn. */
+  /**
+   * Id of the resource that is to end for the lease. Nobody else gets it in this turn. Any will do where the machine that is
+   * asked for has nothing on it, and only the blueprint's limit is in the way.
+   */
   takeIdle({ attributes }: Demand, usable: PoolBlueprint[]): string | undefined {
     const names = new Set(usable.filter(({ failing }) => !failing).map(({ name }) => name));
     const idle = this.reclaimable.find(
       ({ frees, place, idleSince, idleAfterSeconds }) =>
         names.has(frees) &&
-        standsAt(place, attributes) &&
+        (standsAt(place, attributes) || this.isVacant(frees, attributes)) &&
         this.now.getTime() - idleSince.getTime() >= (idleAfterSeconds ?? 0) * 1000,
     );
     if (!idle) return undefined;
@@ -102,9 +110,20 @@ export class Pool {
       const hosted = this.world.edges.beneath(name, hostBlueprintsOf(blueprint)) === 'usable';
       if (!enabled || failing || !wanted || !hosted) return [];
       const missing = Math.max(0, warm - warming - (this.free.get(name) ?? []).length);
-      const rooms = this.rooms.get(name)?.splice(0, missing) ?? [];
-      return rooms.map((room) => ({ blueprint: name, ...room }));
+      return Array.from({ length: missing }, () => this.roomOf(name, () => true) ?? []).flat();
     });
+  }
+
+  private roomOf(blueprint: string, fits: (place: string | null) => boolean): RoomTaken | undefined {
+    const { slots, places } = this.rooms.get(blueprint) as Room;
+    const index = (places ?? [null]).findIndex(fits);
+    if (index < 0 || slots.length === 0) return undefined;
+    const [place = null] = places?.splice(index, 1) ?? [];
+    return { blueprint, slot: slots.shift() as number, place };
+  }
+
+  private isVacant(blueprint: string, attributes: LeaseAttributes): boolean {
+    return this.rooms.get(blueprint)?.places?.some((place) => standsAt(place, attributes)) ?? false;
   }
 
   private offer(resource: Available): void {

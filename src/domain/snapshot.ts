@@ -19,10 +19,11 @@ export interface Demand {
   warm: boolean;
 }
 
-/** Where a new resource of a blueprint could be built. */
+/** Room for new resources of a blueprint: as many as there are slots, each on a machine of its own where it has machines. */
 export interface Room {
-  slot: number;
-  place: string | null;
+  slots: number[];
+  /** Machines that none of its live resources is on, those to try first in front; null where it does not list machines. */
+  places: string[] | null;
 }
 
 export interface PoolBlueprint extends Blueprint {
@@ -30,7 +31,7 @@ export interface PoolBlueprint extends Blueprint {
   failing: boolean;
   /** Someone may use it: an edge to it is usable. For nobody, nothing is kept warm. */
   wanted: boolean;
-  room: Room[];
+  room: Room;
   /** Resources being built, or cleaned, for nobody in particular, or free where nobody answers. */
   warming: number;
 }

@@ -80,7 +80,7 @@ const NOBODY = {
 };
 
 interface RoomFound {
-  rooms: { name: string; failures: number; slots: number[]; places: string[] }[];
+  rooms: { name: string; slots: number[]; places: string[]; failed: string[] }[];
   reclaimable: (Omit<Reclaimable, 'idleSince'> & { idleSince: string })[];
 }
 
@@ -175,7 +175,7 @@ function dateOf(text: string | null | undefined): Date | null {
 /** All but room, as if there were none. */
 function snapshotOf({ now, edges, live, blueprints, available, building, reclaiming }: Found): Snapshot {
   return {
-    blueprints: blueprints.map((blueprint) => ({ ...blueprint, room: [] })),
+    blueprints: blueprints.map((blueprint) => ({ ...blueprint, room: NO_ROOM })),
     available: available.map((resource) => ({
       ...resource,
       createdAt: new Date(resource.createdAt),
@@ -212,7 +212,7 @@ export async function withRoom(db: Queryable, turn: Look): Promise<Look> {
       ...snapshot,
       blueprints: snapshot.blueprints.map((blueprint) => ({
         ...blueprint,
-        room: roomOf(blueprint, found.get(blueprint.name) ?? NO_ROOM),
+        room: roomOf(blueprint, found.get(blueprint.name) ?? NOTHING_FOUND),
       })),
       reclaimable: reclaimable.map((resource) => ({ ...resource, idleSince: new Date(resource.idleSince) })),
     },
@@ -222,26 +222,24 @@ export async function withRoom(db: Queryable, turn: Look): Promise<Look> {
 /** The later look, with the room that the earlier one found. */
 export function withRoomOf({ snapshot: { blueprints, reclaimable } }: Look, later: Look): Look {
   const rooms = new Map(blueprints.map(({ name, room }) => [name, room]));
-  const roomed = later.snapshot.blueprints.map((one) => ({ ...one, room: rooms.get(one.name) ?? [] }));
+  const roomed = later.snapshot.blueprints.map((one) => ({ ...one, room: rooms.get(one.name) ?? NO_ROOM }));
   return { ...later, snapshot: { ...later.snapshot, blueprints: roomed, reclaimable } };
 }
 
-/** Of a blueprint that was deleted meanwhile. */
-const NO_ROOM = { failures: 0, slots: [], places: [] };
+const NO_ROOM: Room = { slots: [], places: null };
 
-/**
- * Free slots, each with a machine that none of the blueprint's live resources is on where it lists machines. After each
- * failed build another machine is the first.
- */
+/** Of a blueprint that was deleted meanwhile. */
+const NOTHING_FOUND = { slots: [], places: [], failed: [] };
+
+/** Free slots, and the machines that none of the blueprint's live resources is on: those first where no build has failed of late. */
 function roomOf(
   { type, spec }: Blueprint,
-  { failures, slots, places }: Omit<RoomFound['rooms'][number], 'name'>,
-): Room[] {
-  if (type !== 'ssh-host') return slots.map((slot) => ({ slot, place: null }));
+  { slots, places, failed }: Omit<RoomFound['rooms'][number], 'name'>,
+): Room {
+  if (type !== 'ssh-host') return { slots, places: null };
   const names = (spec.hosts as { name: string }[]).map(({ name }) => name);
-  const free = names.filter((name) => !places.includes(name));
-  const placeOf = (index: number) => free[(index + failures) % free.length] as string;
-  return slots.slice(0, free.length).map((slot, index) => ({ slot, place: placeOf(index) }));
+  const vacant = names.filter((name) => !places.includes(name));
+  return { slots, places: vacant.sort((a, b) => failed.lastIndexOf(a) - failed.lastIndexOf(b)) };
 }
 
 /**
@@ -376,14 +374,17 @@ const ROOM = {
         FROM blueprints b WHERE b.tier = $1 AND b.provides = $2 AND b.name = ANY ($4))
     SELECT
       (SELECT coalesce(jsonb_agg(b), '[]') FROM (
-        SELECT p.name, p.failures,
+        SELECT p.name,
                CASE WHEN p.live >= p.max_resources THEN '{}' ELSE ARRAY (
                  SELECT s FROM generate_series(0, p.max_resources - 1) s
                   WHERE NOT EXISTS (SELECT FROM resources r WHERE r.blueprint = p.name AND r.slot = s AND r.state <> 'destroyed')
                   OFFSET (SELECT count(*) FROM resources o WHERE o.blueprint = p.name AND o.slot >= p.max_resources AND o.state <> 'destroyed')
                   LIMIT CASE WHEN p.type <> 'ssh-host' THEN $3 + p.warm END) END AS slots,
                ARRAY (SELECT r.place FROM resources r
-                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places
+                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state <> 'destroyed') AS places,
+               ARRAY (SELECT r.place FROM resources r
+                       WHERE p.type = 'ssh-host' AND r.blueprint = p.name AND r.state = 'destroyed' AND r.active_at IS NULL
+                         AND r.ended_at > now() - interval '10 min' ORDER BY r.ended_at) AS failed
           FROM pool p) b) AS rooms,
       (SELECT coalesce(jsonb_agg(i), '[]') FROM pool p, LATERAL (
         SELECT id, blueprint, p.name AS frees, place, "idleSince", "idleAfterSeconds" FROM (

@@ -184,7 +184,10 @@ function nextAfter(turn: Look, decisions: Decision[], { from, whole }: Piece): n
   const free = new Set(available.map(({ id }) => id));
   const offered =
     reclaimable.filter(({ id }) => !free.has(id)).length +
-    [...available.map(({ slots }) => slots), ...blueprints.map(({ room }) => room)].flat().length;
+    [
+      ...available.map(({ slots }) => slots),
+      ...blueprints.map(({ room }) => room.slots.slice(0, room.places?.length)),
+    ].flat().length;
   const taken = decisions.filter(({ kind }) => kind !== 'wait' && kind !== 'reject').length;
   if (offered <= taken && decisions.some(isLeft)) return null;
   // What was given has changed who may get something of the rest: it is looked at from the front again.

@@ -395,6 +395,36 @@ describe('a waiter is woken at once by', () => {
   });
 });
 
+describe('a machine that is asked for by its name', () => {
+  const at = (place: string) => berth.lease('step', { attributes: { place } });
+
+  it('is got where the limit lets fewer be used than are listed, though another is idle', async () => {
+    await berth.declare(machines('fleet', ['a', 'b', 'c'], { limits: { resources: 1 } }));
+    await approved(['fleet'], 'step');
+    const first = await at('c');
+    expect(await berth.read(first.resource)).toMatchObject({ place: 'c' });
+    await berth.release(first.id);
+    const second = await at('b');
+    expect(await berth.read(second.resource)).toMatchObject({ place: 'b' });
+  });
+});
+
+describe('a machine on which a build failed', () => {
+  it('is tried last from then on, though builds on others succeed', async () => {
+    const tried: string[] = [];
+    berth.script = async ({ method, id }) => {
+      if (method !== 'build') return;
+      const { place } = await berth.read(id);
+      tried.push(place);
+      if (place === 'a') throw new DriverError('unreachable', 'nobody answers');
+    };
+    await berth.declare(machines('fleet', ['a', 'b', 'c']));
+    await approved(['fleet'], 'step');
+    for (const _ of ['b', 'c']) await berth.lease('step');
+    expect(tried).toEqual(['a', 'b', 'c']);
+  });
+});
+
 describe('a limit', () => {
   it('that is lowered is kept to as soon as leases end', async () => {
     await berth.declare(hosts('box', { resources: 3, reuse: 'none' }));

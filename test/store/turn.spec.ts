@@ -277,11 +277,12 @@ describe('a turn after something became free', () => {
   });
 
   it('goes on to those behind where the first of the queue can’t use what there is', async () => {
-    await blueprint('box', { resources: 1 });
+    await blueprint('box', { resources: 2 });
     await consumer('step', 'box');
-    await resources('box', 1);
+    await resources('box', 2);
     await waiting('step', 40);
     await sql(`UPDATE leases SET attributes = '{"place": "elsewhere"}' WHERE id <> 'step_40'`);
+    await sql(`UPDATE resources SET place = 'elsewhere', leases = 1, uses = 1 WHERE slot = 1`);
     await sql(`UPDATE blueprints SET type = 'ssh-host', spec = '{"hosts": [{"name": "elsewhere"}]}'`);
     expect(await turn('freed')).toMatchObject({ served: ['step_40'], next: null });
   });

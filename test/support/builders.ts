@@ -56,7 +56,7 @@ export function tier(profile: Partial<TierProfile> = {}): Tier {
 /** A blueprint as the pool sees it: `rooms` places to build at, none unless said, and nothing wrong with it. */
 export function pooled({
   rooms = 0,
-  room = slots(rooms).map((slot) => ({ slot, place: null })),
+  room = { slots: slots(rooms), places: null },
   failing = false,
   warming = 0,
   wanted = true,

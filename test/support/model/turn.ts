@@ -95,7 +95,7 @@ function pooled(world: World, blueprint: ModelBlueprint): PoolBlueprint {
   return {
     ...blueprint,
     failing: failures >= 3 && retryAt > world.now,
-    room: roomOf(world, blueprint).map((slot) => ({ slot, place: null })),
+    room: { slots: roomOf(world, blueprint), places: null },
     wanted: true,
     warming: world.liveOf(name).filter((one) => one.state === 'pending' && !isAwaited(world, one)).length,
   };
