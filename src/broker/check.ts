@@ -1,6 +1,8 @@
-import { plainToInstance } from 'class-transformer';
+import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
 import { type ValidationError, validateSync } from 'class-validator';
 import type { FieldFault } from '../domain/errors.js';
+
+export const UNKNOWN_FIELD = 'is not a known field';
 
 /** An object checked against a class's decorators: the instance, or every fault with its path. */
 export function check<T extends object>(
@@ -11,22 +13,57 @@ export function check<T extends object>(
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { value: undefined, faults: [{ path, message: 'must be an object' }] };
   }
-  const instance = plainToInstance(schema, value, { exposeDefaultValues: true });
+  const faults: FieldFault[] = [];
+  const instance = made(schema, value, path, faults);
   const errors = validateSync(instance, {
     whitelist: true,
     forbidNonWhitelisted: true,
     // A class without any field, such as the spec of a local-host, is not unknown.
     forbidUnknownValues: false,
   });
-  const faults = errors.flatMap((error) => faultsOf(error, path));
+  faults.push(...errors.flatMap((error) => faultsOf(error, path)));
   return faults.length === 0 ? { value: instance, faults: [] } : { value: undefined, faults };
+}
+
+/**
+ * The instance, with those of its parts. What has no class stays as it came, whatever its keys: class-transformer's
+ * `plainToInstance` goes through that as well, and trips over a key that every object inherits, such as `constructor`,
+ * or drops it. Where fields are declared such a key is none of them, which class-validator would not see.
+ */
+function made<T extends object>(schema: new () => T, value: object, path: string, faults: FieldFault[]): T {
+  const fields: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(value)) {
+    const at = below(path, name);
+    if (name in Object.prototype) faults.push({ path: at, message: UNKNOWN_FIELD });
+    else if (given !== undefined) fields[name] = part(typeOf(schema, name), given, at, faults);
+  }
+  return Object.assign(new schema(), fields);
+}
+
+/** What `@Type` says of a field. */
+function typeOf(schema: new () => object, field: string): (new () => object) | undefined {
+  const { typeFunction } = defaultMetadataStorage.findTypeMetadata(schema, field) ?? {};
+  return typeFunction?.() as (new () => object) | undefined;
+}
+
+function part(
+  type: (new () => object) | undefined,
+  value: unknown,
+  path: string,
+  faults: FieldFault[],
+): unknown {
+  if (type === undefined || typeof value !== 'object' || value === null)
+    return type === Number ? Number(value) : value;
+  return Array.isArray(value)
+    ? value.map((item, index) => part(type, item, `${path}.${index}`, faults))
+    : made(type, value, path, faults);
 }
 
 function faultsOf(
   { property, constraints = {}, children = [] }: ValidationError,
   parent: string,
 ): FieldFault[] {
-  const path = parent === '' ? property : `${parent}.${property}`;
+  const path = below(parent, property);
   const own = Object.values(constraints).map((message) => ({
     path,
     message: withoutName(message, property),
@@ -34,8 +71,12 @@ function faultsOf(
   return [...own, ...children.flatMap((child) => faultsOf(child, path))];
 }
 
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}.${name}`;
+}
+
 /** The path says which field; the message then says only what would be right. */
 function withoutName(message: string, property: string): string {
-  if (/^property .* should not exist$/.test(message)) return 'is not a known field';
+  if (/^property .* should not exist$/.test(message)) return UNKNOWN_FIELD;
   return message.startsWith(`${property} `) ? message.slice(property.length + 1) : message;
 }

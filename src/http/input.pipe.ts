@@ -22,8 +22,6 @@ export function validated<T extends object>(type: Type<T>, input: unknown, root 
   throw malformed(faults.filter(({ path }, index) => faults.findIndex((one) => one.path === path) === index));
 }
 
-export const UNKNOWN_FIELD = 'is not a known field';
-
 export function malformed(errors: FieldFault[]): BrokerError {
   const named = errors.map(({ path, message }) =>
     path === '' ? `the body ${message}` : `${path} ${message}`,

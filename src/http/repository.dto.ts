@@ -1,7 +1,8 @@
+import { UNKNOWN_FIELD } from '../broker/check.js';
 import type { ResourceType } from '../domain/blueprint.js';
 import type { LeaseAttributes } from '../domain/lease.js';
 import { Flag, Optional, Parts, Text } from './fields.js';
-import { malformed, UNKNOWN_FIELD, validated } from './input.pipe.js';
+import { malformed, validated } from './input.pipe.js';
 
 export class MergeBody {
   @Text(2000, 'Repository that holds the change.')

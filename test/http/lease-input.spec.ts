@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { hosts, startWorld, type World } from './world.js';
+import { type Answer, hosts, startWorld, type World } from './world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -190,5 +190,62 @@ describe('the limits of a blueprint', () => {
   ])('can not be kept where %s', async (_, fields, path) => {
     const body = { ...hosts('low'), ...fields };
     expect(await faults('PUT /v1/blueprints/limits', { body }, 422)).toContain(path);
+  });
+});
+
+describe('a name that every object has', () => {
+  const NAMES = Object.getOwnPropertyNames(Object.prototype).filter((name) => name !== '__proto__');
+
+  it.each(NAMES)('is no field %s of a body or a query', async (name) => {
+    const { id } = await world.lease();
+    const asStep = (body: object) => ({ token: world.tokens.step, body });
+    expect(await faults('POST /v1/leases', asStep({ type: 'host', [name]: 'x' }))).toEqual([name]);
+    expect(await faults(`POST /v1/leases/${id}/renew`, asStep({ [name]: 1 }))).toEqual([name]);
+    expect(await faults(`POST /v1/leases/${id}/release`, asStep({ [name]: 1 }))).toEqual([name]);
+    expect(await faults(`GET /v1/leases?${name}=1`)).toEqual([name]);
+    const documents = [
+      {
+        apiVersion: 'berth/v1',
+        kind: 'Blueprint',
+        metadata: { name: 'odd', [name]: 1 },
+        spec: {},
+        [name]: 1,
+      },
+    ];
+    expect(await faults('POST /v1/manifests', { body: { documents } })).toEqual(
+      expect.arrayContaining([`documents.0.${name}`, `documents.0.metadata.${name}`]),
+    );
+    const spec = { ...hosts('low'), spec: { [name]: 1 } };
+    expect(await faults('PUT /v1/blueprints/odd', { body: spec })).toEqual([`spec.${name}`]);
+  });
+
+  it.each(NAMES)('may be chosen as any other, such as %s', async (name) => {
+    const sent = async (route: string, bodyWith: (name: string) => object) => {
+      const [given, other] = await Promise.all(
+        [name, 'other'].map((one) => world.call(route, { body: bodyWith(one) })),
+      );
+      expect({ status: given?.status, code: given?.body.code }).toEqual({
+        status: other?.status,
+        code: other?.body.code,
+      });
+      return given as Answer;
+    };
+    const lease = { type: 'host', consumer: 'step' };
+    const { id } = (await sent('POST /v1/leases', (key) => ({ ...lease, env: { [key]: 'x' } }))).body;
+    expect(id).toEqual(expect.any(String));
+    await sent('POST /v1/leases', (key) => ({ ...lease, attributes: { [key]: 1 } }));
+    await sent('POST /v1/leases', (key) => ({ ...lease, attributes: { any: [{ [key]: 1 }] } }));
+    const repository = { uri: 'https://git.example.org/app.git' };
+    await sent('POST /v1/leases', (key) => ({
+      type: 'working-copy',
+      consumer: 'step',
+      attributes: { repositories: { [key]: repository } },
+    }));
+    const held = (await world.lease()).id;
+    await sent(`POST /v1/leases/${held}/commands`, (key) => ({ shell: 'true', env: { [key]: 'x' } }));
+    const oidc = { issuer: 'https://ci.example.org', audience: 'berth', claims: { [name]: 'x' } };
+    const claimed = { kind: 'build-step', tier: 'low', oidc };
+    expect((await world.call('PUT /v1/consumers/claimed', { body: claimed })).status).toBeLessThan(300);
+    expect((await world.call('GET /v1/consumers/claimed')).body.oidc).toEqual(oidc);
   });
 });
