@@ -16,7 +16,7 @@ import {
 import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { Page, PageRequest } from '../store/page.js';
-import { leaseFor, mustBeActive } from './access.js';
+import { leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Credentials } from './credentials.js';
 import { type Environment, mustAllowSecrets, openEnvironment } from './environment.js';
 import { newId } from './ids.js';
@@ -138,8 +138,8 @@ export class CommandService {
   }
 
   /** Ends the command's processes, wherever it runs; one that has ended stays as it did. */
-  async cancel(leaseId: string, id: string, by: Principal): Promise<Command> {
-    await leaseFor(this.parts.leases, leaseId, by, 'act');
+  async cancel(leaseId: string, id: string, by: Principal, { fence }: { fence?: number }): Promise<Command> {
+    mustHold(await leaseFor(this.parts.leases, leaseId, by, 'act'), fence);
     const command = await this.record(leaseId, id);
     if (hasEnded(command)) return command;
     this.parts.signals.send(`cancel ${id}`);

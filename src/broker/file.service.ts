@@ -17,8 +17,8 @@ export class FileService {
   ) {}
 
   /** One regular file below the lease's directory. */
-  read(leaseId: string, path: string, by: Principal): Promise<Readable> {
-    return this.through(leaseId, by, undefined, (files) => files.read(path, call()));
+  read(leaseId: string, path: string, by: Principal, { fence }: { fence?: number }): Promise<Readable> {
+    return this.through(leaseId, by, fence, (files) => files.read(path, call()));
   }
 
   /** Writes one file, making its directories. */
@@ -33,8 +33,8 @@ export class FileService {
   }
 
   /** A tar of the artifacts directory. */
-  artifacts(leaseId: string, by: Principal): Promise<Readable> {
-    return this.through(leaseId, by, undefined, (files) => files.artifacts(call()));
+  artifacts(leaseId: string, by: Principal, { fence }: { fence?: number }): Promise<Readable> {
+    return this.through(leaseId, by, fence, (files) => files.artifacts(call()));
   }
 
   private async through<T>(

@@ -126,7 +126,7 @@ export class LeaseService {
     const [over] = holder === undefined && !isAdmin(by) ? [] : await this.leases.end([id], how);
     if (!over) {
       const lease = await leaseFor(this.leases, id, by, 'act');
-      if (lease.state === 'active') mustHold(lease, fence);
+      if (lease.state === 'acquired' || lease.state === 'active') mustHold(lease, fence);
       return view(lease);
     }
     if (over.state === 'destroyed' && over.resourceId) {

@@ -2302,7 +2302,10 @@ export interface operations {
     "Commands.cancel": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `fence` of the lease as you know it: where it has moved on, the answer is 412. */
+                "Berth-Fence"?: string;
+            };
             path: {
                 /** @description Its id, prefixed. */
                 id: string;
@@ -2353,12 +2356,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stale-fence` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     "Files.read": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `fence` of the lease as you know it: where it has moved on, the answer is 412. */
+                "Berth-Fence"?: string;
+            };
             path: {
                 /** @description Its id, prefixed. */
                 id: string;
@@ -2416,6 +2431,15 @@ export interface operations {
             };
             /** @description `lease-over` */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale-fence` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2522,7 +2546,10 @@ export interface operations {
     "Files.artifacts": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `fence` of the lease as you know it: where it has moved on, the answer is 412. */
+                "Berth-Fence"?: string;
+            };
             path: {
                 /** @description Its id, prefixed. */
                 id: string;
@@ -2578,6 +2605,15 @@ export interface operations {
             };
             /** @description `lease-over` */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale-fence` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

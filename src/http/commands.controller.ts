@@ -148,14 +148,16 @@ export class CommandsController {
     description: 'Kills its whole process tree. One that has ended stays as it is.',
     body: EmptyBody,
     answers: { 200: Command },
-    faults: ['not-found'],
+    faults: ['not-found', 'stale-fence'],
+    takes: ['fence'],
   })
   async cancel(
     @Id('lease') leaseId: string,
     @Id('cmd', 'commandId') id: string,
     @Body() _body: EmptyBody,
     @By() by: Principal,
+    @Fence() fence: number | undefined,
   ): Promise<Command> {
-    return toCommand(await this.commands.cancel(leaseId, id, by));
+    return toCommand(await this.commands.cancel(leaseId, id, by, { fence }));
   }
 }

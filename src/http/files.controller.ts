@@ -21,15 +21,18 @@ export class FilesController {
   @Describe({
     summary: 'Read a file of a lease',
     answers: { 200: { 'application/octet-stream': 'bytes' } },
-    faults: ['not-found', 'lease-not-active', 'lease-over'],
+    faults: ['not-found', 'lease-not-active', 'lease-over', 'stale-fence'],
+    takes: ['fence'],
   })
   async read(
     @Id('lease') id: string,
     @Param('*') path: string,
     @By() by: Principal,
+    @Fence() fence: number | undefined,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    await sendBytes(reply, await this.files.read(id, filePath(path), by), 'application/octet-stream');
+    const bytes = await this.files.read(id, filePath(path), by, { fence });
+    await sendBytes(reply, bytes, 'application/octet-stream');
   }
 
   @Put('files/*')
@@ -59,10 +62,16 @@ export class FilesController {
     description:
       'The artifacts directory as a tar of its directories and regular files; an empty one where there is no such directory. The answer breaks off where there are more than 100,000 of them, or more than 4 GiB.',
     answers: { 200: { 'application/x-tar': 'bytes' } },
-    faults: ['not-found', 'lease-not-active', 'lease-over'],
+    faults: ['not-found', 'lease-not-active', 'lease-over', 'stale-fence'],
+    takes: ['fence'],
   })
-  async artifacts(@Id('lease') id: string, @By() by: Principal, @Res() reply: FastifyReply): Promise<void> {
-    await sendBytes(reply, await this.files.artifacts(id, by), 'application/x-tar');
+  async artifacts(
+    @Id('lease') id: string,
+    @By() by: Principal,
+    @Fence() fence: number | undefined,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await sendBytes(reply, await this.files.artifacts(id, by, { fence }), 'application/x-tar');
   }
 }
 

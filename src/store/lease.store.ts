@@ -298,7 +298,7 @@ const END = {
        WHERE id = ANY (ARRAY (SELECT id FROM held)) AND state IN ('pending', 'acquired', 'active')
          AND (NOT $3 OR expires_at <= now()) AND ($4::text IS NULL OR resource_id = $4)
          AND (object_kind = 'consumer' AND object_name = $2::jsonb -> id ->> 'holder' OR NOT $2::jsonb -> id ? 'holder')
-         AND (state <> 'active' OR fence = ($2::jsonb -> id ->> 'fence')::bigint OR NOT $2::jsonb -> id ? 'fence')
+         AND (fence IS NULL OR fence = ($2::jsonb -> id ->> 'fence')::bigint OR NOT $2::jsonb -> id ? 'fence')
       RETURNING *, $2::jsonb -> id AS how),
     touched AS MATERIALIZED (
       SELECT r.id, b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL

@@ -200,6 +200,52 @@ describe('a fence', () => {
   });
 });
 
+describe('a stale fence', () => {
+  const under = (fence: number) => ({ 'berth-fence': String(fence) });
+  const refused = { status: 412, body: { code: 'stale-fence' } };
+
+  it('is refused whatever is done under it, and does nothing', async () => {
+    const { id, fence } = await berth.lease('step');
+    const { body: command } = await run(id, 'sleep');
+    const act = (route: string, of: number, body?: unknown) => {
+      const [method, path] = route.split(' ') as [string, string];
+      return berth.call(`${method} /v1/leases/${id}${path}`, { body, headers: under(of) });
+    };
+    const cancel = `POST /commands/${command.id}/cancel`;
+    const routes: [string, unknown?][] = [
+      ['GET /files/a'],
+      ['PUT /files/a', 'text'],
+      ['GET /artifacts.tar'],
+      ['POST /commands', { shell: 'echo' }],
+      [cancel, {}],
+      ['POST /renew', {}],
+      ['POST /release', {}],
+    ];
+    for (const [route, body] of routes)
+      expect({ route, ...(await act(route, fence + 1, body)) }).toMatchObject({ route, ...refused });
+    expect(await berth.ok(`GET /v1/leases/${id}/commands/${command.id}`)).toMatchObject({ state: 'running' });
+    expect((await act('PUT /files/a', fence, 'text')).status).toBe(204);
+    expect((await act('GET /files/a', fence)).status).toBe(200);
+    expect((await act('GET /artifacts.tar', fence)).status).toBe(200);
+    expect(await act(cancel, fence, {})).toMatchObject({ status: 200, body: { state: 'cancelled' } });
+  });
+
+  it('ends no lease that is being activated', async () => {
+    await withCopies();
+    const activating = gate();
+    berth.script = (call) => (call.method === 'activate' ? activating.hold(call) : undefined);
+    const { id } = await berth.request('step', checkout);
+    await activating.reached;
+    const { state, fence } = await berth.read(id);
+    expect({ state, fence }).toEqual({ state: 'acquired', fence: expect.any(Number) });
+    const release = (of: number) =>
+      berth.call(`POST /v1/leases/${id}/release`, { body: {}, headers: under(of) });
+    expect(await release(fence + 1)).toMatchObject(refused);
+    expect(await berth.read(id)).toMatchObject({ state: 'acquired' });
+    expect(await release(fence)).toMatchObject({ status: 200, body: { ended: 'released' } });
+  });
+});
+
 describe('a resource that dies', () => {
   it('between grant and activation sends its lease back to the queue, and to another', async () => {
     await withCopies();
