@@ -176,10 +176,10 @@ function camelCased(column: string): string {
 }
 
 /**
- * SQLSTATEs of a server that can't be reached, is going down or can't be written: 08 connection, 57P shutdown, 53
- * resources, 25P03 a transaction that stood still, 25006 read only.
+ * SQLSTATEs of a server that can't be reached, is going down, can't be written or gives a statement up: 08 connection, 57P
+ * shutdown, 53 resources, 25006 read only, 57014 time or an operator, 25P03 a transaction that stood still.
  */
-const UNAVAILABLE = /^(08|57P|53|25P03|25006)/;
+const UNAVAILABLE = /^(08|57P|53|25006|57014|25P03)/;
 
 /** Tries of what the server gave up to end a deadlock; each victim was rolled back whole, so that nothing is done twice. */
 const MOST_TRIES = 5;

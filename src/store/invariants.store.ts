@@ -1,3 +1,4 @@
+import { BrokerError } from '../domain/errors.js';
 import type { Database } from './database.js';
 
 /** What must hold in the database, and how to see that it does. */
@@ -311,7 +312,9 @@ export class InvariantStore {
       });
       return { ids: rows.slice(0, limit).map(({ id }) => id), more: rows.length > limit };
     } catch (error) {
-      return { ids: [], more: false, unknown: error instanceof Error ? error.message : String(error) };
+      // In the server's words: that the time was up is what one wants to know of a check.
+      const cause = error instanceof BrokerError ? error.cause : error;
+      return { ids: [], more: false, unknown: cause instanceof Error ? cause.message : String(cause) };
     }
   }
 
