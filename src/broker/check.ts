@@ -53,7 +53,7 @@ function part(
   faults: FieldFault[],
 ): unknown {
   if (type === undefined || typeof value !== 'object' || value === null)
-    return type === Number ? Number(value) : value;
+    return type === Number && /^\d+$/.test(String(value)) ? Number(value) : value;
   return Array.isArray(value)
     ? value.map((item, index) => part(type, item, `${path}.${index}`, faults))
     : made(type, value, path, faults);

@@ -138,9 +138,12 @@ describe('a page of leases', () => {
     expect((await world.call(`GET /v1/leases?limit=1&cursor=${nextCursor}`)).status).toBe(200);
   });
 
-  it.each(['0', '-1', '501', '1.5', 'ten', ''])('is not of %j leases', async (limit) => {
-    expect(await faults(`GET /v1/leases?limit=${limit}`)).toEqual(['limit']);
-  });
+  it.each(['0', '-1', '501', '1.5', 'ten', '', '5e1', '0x5', '%205', '5.0', '0b1', '+5'])(
+    'is not of %j leases',
+    async (limit) => {
+      expect(await faults(`GET /v1/leases?limit=${limit}`)).toEqual(['limit']);
+    },
+  );
 });
 
 describe('a blueprint', () => {
