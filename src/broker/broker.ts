@@ -197,7 +197,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
       new AuthorizationService(db, allocator, signals),
       new CatalogueService(db, allocator, signals),
       leaseService,
-      new FileService(leases, views, losses),
+      new FileService(leases, views, losses, signals),
       new ResourceService(resources, blueprints, drivers, losses, events, allocator, signals),
       new EventService(events, signals),
       isolation,

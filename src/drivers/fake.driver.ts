@@ -3,6 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { Allow } from 'class-validator';
 import { type DriverType, PROVIDES, type ResourceType } from '../domain/blueprint.js';
 import type { Exit } from '../domain/command.js';
+import { unlessAborted } from './aborted.js';
 import {
   type Activation,
   type BlueprintView,
@@ -23,13 +24,16 @@ import {
 
 /** A call of one of the driver's methods, as it begins. */
 export interface FakeCall {
-  method: 'build' | 'verify' | 'activate' | 'execute' | 'clean' | 'cut' | 'destroy';
+  method: 'build' | 'verify' | 'activate' | 'execute' | 'write' | 'clean' | 'cut' | 'destroy';
   /** Id of the resource or lease. */
   id: string;
   /** Which call of this method on this subject it is, from 1. */
   nth: number;
   signal: AbortSignal;
 }
+
+/** A file is read in pieces of at most so many bytes. */
+const PIECE_BYTES = 65_536;
 
 /** The fields of the real drivers that decisions rest on, whatever their values. */
 export class FakeSpec {
@@ -130,11 +134,12 @@ export class FakeDriver implements Driver {
     return {
       read: async (path) => {
         this.mustExist(resource.id);
-        return Readable.from([files.get(path) ?? Buffer.alloc(0)]);
+        return Readable.from(pieces(files.get(path) ?? Buffer.alloc(0)));
       },
-      write: async (path, content) => {
+      write: async (path, content, call) => {
+        await this.begin('write', id, call);
         this.mustExist(resource.id);
-        files.set(path, await buffer(content));
+        files.set(path, await unlessAborted(buffer(content), call, 'Writing'));
       },
       artifacts: async () => {
         this.mustExist(resource.id);
@@ -205,6 +210,10 @@ export class FakeDriver implements Driver {
     this.calls.push({ method, id, nth });
     await this.script({ method, id, nth, signal });
   }
+}
+
+function* pieces(content: Buffer): Generator<Buffer> {
+  for (let at = 0; at < content.length; at += PIECE_BYTES) yield content.subarray(at, at + PIECE_BYTES);
 }
 
 function ended(signal: AbortSignal, timeoutSeconds: number): Promise<'cancelled' | 'timed-out'> {

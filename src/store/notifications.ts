@@ -34,10 +34,11 @@ export class Notifications {
     client.on('error', () => this.lost(client));
     client.on('end', () => this.lost(client));
     client.on('notification', ({ payload }) => {
-      const [sender, ...topics] = (payload ?? '').split(' ');
+      // Topics are of one word or two.
+      const [sender, topics = ''] = (payload ?? '').split(/ (.*)/s);
       if (sender === this.sender) return;
       this.counts.received += 1;
-      this.receive(topics);
+      this.receive(topics.split(','));
     });
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
@@ -64,10 +65,10 @@ export class Notifications {
       for (;;) {
         await pause(GATHER_MS);
         if (this.pending.size === 0 || !this.client) return;
-        let payload = this.sender;
+        let payload = `${this.sender} `;
         for (const topic of this.pending) {
           if (payload.length + topic.length >= MOST_BYTES) break;
-          payload += ` ${topic}`;
+          payload += `${payload.endsWith(' ') ? '' : ','}${topic}`;
           this.pending.delete(topic);
         }
         await this.client.query({

@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
-import { gate, type Shown, until, useInstallation } from '../support/installation.js';
+import { startTestApp } from '../support/app.js';
+import { Caller, gate, type Shown, until, useInstallation } from '../support/installation.js';
 import { mostHolders } from '../support/invariants.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 
@@ -149,6 +152,35 @@ describe('releasing', () => {
       headers: { prefer: 'wait=10' },
     });
     expect(ended.state).toBe('cancelled');
+  });
+
+  it('ends what is being written and read through it, also at another broker', async () => {
+    const { id, resource } = await berth.lease('step');
+    const path = `/v1/leases/${id}/files`;
+    const headers = { authorization: `Bearer ${berth.endpoint.adminToken}` };
+    const send = (route: string, given: RequestInit = {}) =>
+      fetch(`${berth.endpoint.url}${path}${route}`, { headers, ...given });
+    expect((await send('/large', { method: 'PUT', body: Buffer.alloc(64 * 2 ** 20) })).status).toBe(204);
+    const reading = await send('/large');
+    const slow = request(`${berth.endpoint.url}${path}/slow`, { method: 'PUT', headers });
+    slow.on('error', () => undefined); // it is not read to its end
+    const answer = once(slow, 'response');
+    slow.write('begun');
+    await until(
+      () => berth.calls('write', id),
+      (writes) => writes === 2,
+    );
+    const other = await startTestApp({ databaseUrl: berth.endpoint.databaseUrl });
+    other.fakes.get('docker-host')?.existing.add(resource);
+    const there = new Caller(other);
+    await there.release(id);
+    const [{ statusCode }] = (await answer) as [IncomingMessage];
+    expect(statusCode).toBe(410);
+    await expect(reading.arrayBuffer()).rejects.toThrow();
+    slow.destroy();
+    await berth.becomes(id, 'destroyed');
+    await there.close();
+    await other.close();
   });
 
   it('while it is being activated stops that, and gives the resource back', async () => {

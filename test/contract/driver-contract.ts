@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pack } from 'tar-stream';
 import type { Exit } from '../../src/domain/command.js';
 import type { Call, Driver, LeaseView, ProcessSpec, ResourceView } from '../../src/drivers/driver.js';
 import { archiveEntries, entryText } from '../support/archive.js';
+import { until } from '../support/installation.js';
 
 /** A driver with one resource to try it on. */
 export interface DriverSubject {
@@ -419,6 +420,26 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         await driver.cut(lease, unhurried());
         lease = await grant();
         expect(await sleepers(driver, lease, mark)).toEqual([]);
+      });
+
+      it('cuts what is being written and read, of which nothing comes after', async () => {
+        const former = (await text('pwd')).trim();
+        await sh('head -c 16777216 /dev/zero > large');
+        const reading = await driver.files(lease).read('large', unhurried());
+        const slow = new PassThrough();
+        slow.write('begun');
+        const writing = driver.files(lease).write('late/slow', slow, unhurried());
+        writing.catch(() => undefined);
+        await until(
+          () => text('cat late/.berth-* 2> /dev/null'),
+          (seen) => seen === 'begun',
+        );
+        await driver.cut(lease, unhurried());
+        await expect(writing).rejects.toThrow();
+        await expect(buffer(reading)).rejects.toThrow();
+        if (!driver.shareable) await driver.clean(resource, unhurried());
+        lease = await grant();
+        expect(await text(`find '${former}' -name late`)).toBe('');
       });
 
       it('leaves nothing of the last lease when cleaned, and says what it checked', async () => {

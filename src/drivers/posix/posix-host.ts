@@ -100,7 +100,7 @@ exit 0`;
   }
 
   files(lease: LeaseView): Files {
-    return shellFiles(this.shell, leaseDirectory(this.root, lease));
+    return shellFiles(this.shell, lease, leaseDirectory(this.root, lease));
   }
 
   /** @throws DriverError `not-clean` where a process or a file of the lease stays. */

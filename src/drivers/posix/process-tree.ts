@@ -36,6 +36,11 @@ export function markScript(mark: Required<TreeMark>): string {
   return `{ ulimit -w ${number} || ulimit -x ${number}; } 2> /dev/null`;
 }
 
+/** The same, as the beginning of a script that is not to run on without. */
+export function markItself(mark: Required<TreeMark>): string {
+  return `${markScript(mark)} || { echo 'The host does not let its processes be marked.'; exit 1; }`;
+}
+
 /** Script that kills every marked process. Who has lowered the number, to hide, is found by its length. */
 export function killScript(mark: TreeMark): string {
   const hidden = mark.command === undefined ? '|[0-9]{1,18}' : '';

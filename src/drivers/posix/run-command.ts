@@ -2,7 +2,7 @@ import type { Exit } from '../../domain/command.js';
 import { type Call, DriverError, type OnOutput, type ProcessSpec } from '../driver.js';
 import { pathParts, prepareScript } from './lease-directory.js';
 import { drain } from './output.js';
-import { killTree, markScript, nextMark, type TreeMark } from './process-tree.js';
+import { killTree, markItself, nextMark } from './process-tree.js';
 import { quote } from './quote.js';
 import { DEFAULT_PATH, exitWith, type Shell, scriptFault } from './shell.js';
 import type { LeaseHome, Marked, Standbys } from './standby.js';
@@ -109,10 +109,6 @@ function commandScript({ lease, directory, process }: CommandRun): string {
     ...Object.entries(env).map(([name, value]) => `export ${variable(name)}=${quote(checked(value))}`),
     'exec "$@"',
   ].join('\n');
-}
-
-function markItself(mark: Required<TreeMark>): string {
-  return `${markScript(mark)} || { echo 'The host does not let its processes be marked.'; exit 1; }`;
 }
 
 /** A shell can hand on no other names; rejected: `env NAME=VALUE …`, which shows secrets in the command line. */

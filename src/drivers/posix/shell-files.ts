@@ -3,7 +3,7 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { aborted } from '../aborted.js';
 import { onlyFile, onlyFiles } from '../archive.js';
-import { type Call, DriverError, type Files } from '../driver.js';
+import { type Call, DriverError, type Files, type LeaseView } from '../driver.js';
 import {
   type LeaseDirectory,
   pathParts,
@@ -11,6 +11,7 @@ import {
   presenceScript,
   removeScript,
 } from './lease-directory.js';
+import { markItself, nextMark } from './process-tree.js';
 import { quote } from './quote.js';
 import { complete, enter, exitWith, GIVE_UP, type Shell, scriptFault } from './shell.js';
 
@@ -18,13 +19,18 @@ import { complete, enter, exitWith, GIVE_UP, type Shell, scriptFault } from './s
  * Files of a lease, by sh, cat and tar. A running lease may swap a directory for a link at any moment, so nothing is
  * checked first and opened after: the shell enters the directory and asks the kernel where it is, and from there takes
  * one name, with tar, which follows no link. Rejected: SFTP, whose every path is resolved anew and through links.
+ *
+ * All of it bears the lease's mark, so that cutting the lease ends it, whichever broker began it.
  */
-export function shellFiles(shell: Shell, directory: LeaseDirectory): Files {
+export function shellFiles(shell: Shell, lease: LeaseView, directory: LeaseDirectory): Files {
+  const marked: Shell = {
+    start: (script, call) => shell.start(`${markItself(nextMark(lease))}\n${script}`, call),
+  };
   return {
-    read: (path, call) => read(shell, directory, path, call),
-    write: (path, content, call) => write(shell, directory, path, content, call),
-    artifacts: (call) => artifacts(shell, directory, call),
-    unpack: (tar, call) => unpack(shell, directory, tar, call),
+    read: (path, call) => read(marked, directory, path, call),
+    write: (path, content, call) => write(marked, directory, path, content, call),
+    artifacts: (call) => artifacts(marked, directory, call),
+    unpack: (tar, call) => unpack(marked, directory, tar, call),
   };
 }
 
@@ -56,15 +62,20 @@ async function write(
   const fresh = `./.berth-${randomUUID()}`;
   const descend = [
     'into() { mkdir "./$1" 2> /dev/null; cd -P "./$1" 2> /dev/null && [ "$(pwd -P && echo .)" = "$2\n." ]; }',
-    prepareScript(directory),
     enter(directory.work),
     ...parts.slice(0, -1).map((part, index) => {
       const expected = [directory.work, ...parts.slice(0, index + 1)].join('/');
       return `into ${quote(part)} ${quote(expected)} || ${exitWith('invalid')}`;
     }),
   ].join('\n');
-  // Two steps, because the end of a content that broke off looks like its end.
-  const receive = [GIVE_UP, descend, `set -C; cat > ${fresh} || give_up ${fresh}`].join('\n');
+  // Two steps, because the end of a content that broke off looks like its end. The lease may be over by the second,
+  // which makes nothing anew.
+  const receive = [
+    GIVE_UP,
+    prepareScript(directory),
+    descend,
+    `set -C; cat > ${fresh} || give_up ${fresh}`,
+  ].join('\n');
   try {
     await complete(shell, what, receive, call, (stdin) => pipeline(content, stdin));
   } catch (fault) {

@@ -93,7 +93,7 @@ mkdir -p ${quote(leases)} && ${enter(leases, 'conflict')} && chmod 1777 .`;
   }
 
   files(lease: LeaseView): Files {
-    return shellFiles(this.work, this.directoryOf(lease));
+    return shellFiles(this.work, lease, this.directoryOf(lease));
   }
 
   /** @throws DriverError `not-clean` where a process or a file of the work user stays. */
