@@ -85,6 +85,7 @@ export class AuthorizationStore {
     );
   }
 
+  /** It counts from when it is written: who decides has waited for turns, and what those gave was given before. */
   async decide(
     id: string,
     {
@@ -96,7 +97,7 @@ export class AuthorizationStore {
   ): Promise<void> {
     await this.db.rows(
       {
-        text: `UPDATE authorizations SET state = $2, decided_by = $3, decided_at = now(), reason = $4,
+        text: `UPDATE authorizations SET state = $2, decided_by = $3, decided_at = clock_timestamp(), reason = $4,
                       expires_at = now() + make_interval(secs => $5), changes = '{}'
                 WHERE id = $1`,
       },
@@ -108,7 +109,7 @@ export class AuthorizationStore {
   async supersede(blueprint: string, changes: string[]): Promise<string[]> {
     const rows = await this.db.rows<{ id: string }>(
       {
-        text: `UPDATE authorizations SET state = 'requested', requested_at = now(), expires_at = NULL,
+        text: `UPDATE authorizations SET state = 'requested', requested_at = clock_timestamp(), expires_at = NULL,
                       changes = ARRAY (SELECT DISTINCT unnest(changes || $2) ORDER BY 1)
                 WHERE blueprint = $1 AND (state IN ('authorized', 'expired') OR (state = 'requested' AND changes <> '{}'))
                RETURNING id`,

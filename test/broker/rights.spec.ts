@@ -72,6 +72,24 @@ describe('while a lease is being granted', () => {
   });
 });
 
+it('a decision counts from when the turns are over that it has waited for', async () => {
+  const holder = await berth.db.connect();
+  await holder.query('BEGIN');
+  await holder.query(`SELECT pg_advisory_xact_lock(hashtext('berth pool low'), hashtext('host'))`);
+  const revoked = berth.revoke('step', 'box');
+  await until(
+    () => waitingFor('advisory'),
+    (count) => count > 0,
+  );
+  const { rows } = await holder.query('SELECT clock_timestamp()::text AS at');
+  await holder.query('COMMIT');
+  holder.release();
+  await revoked;
+  expect(await berth.sql('SELECT decided_at > $1 AS after FROM authorizations', [rows[0].at])).toEqual([
+    { after: true },
+  ]);
+});
+
 describe('while a resource is about to be built', () => {
   it.each<[string, () => Promise<Shown>]>([
     ['deleting its blueprint', () => berth.call('DELETE /v1/blueprints/box')],
