@@ -1,4 +1,5 @@
 import { BrokerError } from '../domain/errors.js';
+import { MISSING_BACKSTOPS } from './backstops.js';
 import type { Database } from './database.js';
 
 /** What must hold in the database, and how to see that it does. */
@@ -18,9 +19,19 @@ export interface Invariant {
 const REPORT =
   'The broker is at fault, or someone wrote to its database: report it with the events of the subjects.';
 const RELEASE = `Release the resources (POST /v1/resources/{id}/release). ${REPORT}`;
+const NARROWED =
+  'If the reuse was narrowed, leases end first; else release the resources (POST /v1/resources/{id}/release).';
 const DECIDE = 'Decline the authorization, then have it approved anew by who may.';
+const LAPSES = 'See that a broker runs and its log shows no errors: it brings this in order by itself.';
 
-/** Every invariant that rows can show. What a rule forbids to be done (7, and roles in 8) shows in no row, and is for tests. */
+/** SQL for whether a claim is held by a process that is believed to live, as each renews its own: for seconds at a time. */
+const CLAIM_HOLDS = `claimed_until <= now() + interval '1 min'
+  AND EXISTS (SELECT FROM processes p WHERE p.id = claim AND p.alive_until > now())`;
+
+/**
+ * Every invariant that rows can show. What a rule forbids to be done (7, and roles in 8) shows in no row, and is for
+ * tests; nor does what a blueprint was when it was approved (9), or when a consumer listed it (5).
+ */
 export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'resource-tier',
@@ -51,10 +62,20 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'single-use',
     number: 2,
     when: 'at-rest',
-    sentence: 'a single-use resource that was used is not kept',
-    advice: RELEASE,
+    sentence: 'a single-use resource is lent once, and not kept after that',
+    advice: NARROWED,
     text: `SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint
-            WHERE b.reuse = 'none' AND r.state = 'active' AND r.leases = 0 AND r.uses > 0`,
+            WHERE b.reuse = 'none' AND r.state = 'active' AND r.uses > least(r.leases, 1)`,
+  },
+  {
+    name: 'one-consumer',
+    number: 2,
+    when: 'at-rest',
+    sentence: 'what one consumer alone may use again is held by the one that it was last given to',
+    advice: NARROWED,
+    text: `SELECT DISTINCT r.id FROM blueprints b JOIN resources r ON r.blueprint = b.name JOIN leases l ON l.resource_id = r.id
+            WHERE b.reuse = 'consumer' AND l.state IN ('acquired', 'active')
+              AND r.last_consumer IS DISTINCT FROM l.object_kind || '/' || l.object_name`,
   },
   {
     name: 'working-copy-tier',
@@ -78,11 +99,20 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'authorized-use',
     number: 5,
     when: 'always',
-    sentence: 'nothing is held without an authorization on record',
+    sentence: 'nothing was lent that was not authorized then, along the whole chain',
     advice: `Release the lease. ${REPORT}`,
-    text: `SELECT l.id FROM leases l WHERE l.state IN ('acquired', 'active') AND NOT EXISTS (
-             SELECT FROM authorizations a
-              WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.blueprint = l.blueprint)`,
+    // What was approved again since may have been anything before.
+    text: `SELECT DISTINCT u.id FROM (
+             SELECT id, object_kind, object_name, blueprint, acquired_at FROM leases WHERE state IN ('acquired', 'active')
+             UNION ALL
+             SELECT l.id, 'blueprint', r.blueprint, h.blueprint, l.acquired_at
+               FROM leases l JOIN resources r ON r.id = l.resource_id JOIN leases h ON h.id = r.host_lease_id
+              WHERE l.state IN ('acquired', 'active')) AS u (id, object_kind, object_name, blueprint, lent_at)
+             LEFT JOIN authorizations a USING (object_kind, object_name, blueprint)
+            WHERE a.id IS NULL
+               OR (a.state = 'requested' AND (a.decided_at IS NULL OR a.requested_at < lent_at))
+               OR (a.state = 'declined' AND a.decided_at < lent_at)
+               OR a.expires_at <= lent_at`,
   },
   {
     name: 'approval-tier',
@@ -102,7 +132,16 @@ export const INVARIANTS: readonly Invariant[] = [
     sentence: 'where the tier asks for four eyes, nobody has approved what they asked for themselves',
     advice: `${DECIDE} The tier may have asked for it only since.`,
     text: `SELECT a.id FROM authorizations a JOIN blueprints b ON b.name = a.blueprint JOIN tiers t ON t.name = b.tier
-            WHERE a.state = 'authorized' AND a.decided_by = a.requested_by AND (t.profile ->> 'fourEyes')::boolean`,
+            WHERE a.state = 'authorized' AND a.decided_by = a.requested_by AND t.profile -> 'fourEyes' = 'true'`,
+  },
+  {
+    name: 'approver-known',
+    number: 8,
+    when: 'always',
+    sentence: 'what is approved was approved by a person who is there',
+    advice: `${DECIDE} The person may have been removed since.`,
+    text: `SELECT a.id FROM authorizations a LEFT JOIN people p ON p.name = a.decided_by
+            WHERE a.state = 'authorized' AND p.name IS NULL`,
   },
   {
     name: 'approval-as-is',
@@ -182,9 +221,12 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'lease-limit',
     number: 10,
     when: 'at-rest',
-    sentence: 'no more leases live on a resource than its limit',
+    sentence: 'no more leases live on a resource than its limit, each on one of its places',
     advice: 'If the limit was lowered, leases end first; else release leases of the resource.',
-    text: `SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.leases > b.leases_per_resource`,
+    text: `SELECT r.id FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.leases > b.leases_per_resource
+           UNION
+           SELECT l.resource_id FROM leases l JOIN blueprints b ON b.name = l.blueprint
+            WHERE l.state IN ('acquired', 'active') AND l.slot >= b.leases_per_resource`,
   },
   {
     name: 'backstops',
@@ -192,15 +234,7 @@ export const INVARIANTS: readonly Invariant[] = [
     when: 'always',
     sentence: 'the database has the constraints that refuse what must not be',
     advice: 'Stop the brokers, look for what the constraint forbids, and create it again as in migrations/.',
-    text: `SELECT id FROM unnest(ARRAY['leases_hold', 'resources_slot', 'resources_place', 'resources_machine']) AS id
-            WHERE NOT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-                               WHERE c.relname = id AND i.indisvalid AND i.indisunique AND pg_table_is_visible(c.oid))
-           UNION ALL
-           SELECT id FROM unnest(ARRAY['blueprints_tier', 'authorizations_tier']) AS id
-            WHERE NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = id AND tgenabled <> 'D' AND pg_table_is_visible(tgrelid))
-           UNION ALL
-           SELECT id FROM unnest(ARRAY['resources_blueprint_type_tier_fkey', 'leases_resource_id_tier_fkey']) AS id
-            WHERE NOT EXISTS (SELECT FROM pg_constraint WHERE conname = id AND convalidated AND pg_table_is_visible(conrelid))`,
+    text: MISSING_BACKSTOPS,
   },
   {
     name: 'held-fit',
@@ -214,10 +248,15 @@ export const INVARIANTS: readonly Invariant[] = [
     name: 'policy-readable',
     number: 13,
     when: 'always',
-    sentence: 'every tier has a profile that says all that is asked of it',
+    sentence: 'every tier has a profile that says all that is asked of it, in words that are understood',
     advice: 'Declare the tier again.',
-    text: `SELECT name AS id FROM tiers
-            WHERE NOT profile ?& ARRAY['reuse', 'network', 'runtimes', 'maxTtlSeconds', 'maxLeasesPerResource', 'secrets', 'fourEyes']`,
+    text: `SELECT name AS id FROM tiers WHERE NOT coalesce(profile @@ 'strict
+             ($.reuse == "none" || $.reuse == "consumer" || $.reuse == "tier") &&
+             ($.network == "none" || $.network == "egress" || $.network == "bridge") &&
+             ($.runtimes == null || $.runtimes.type() == "array" && !exists ($.runtimes[*] ? (@.type() <> "string"))) &&
+             $.maxTtlSeconds > 0 && $.maxTtlSeconds % 1 == 0 &&
+             $.maxLeasesPerResource > 0 && $.maxLeasesPerResource % 1 == 0 &&
+             $.secrets.type() == "boolean" && $.fourEyes.type() == "boolean"', false)`,
   },
   {
     name: 'waiting-said',
@@ -233,14 +272,28 @@ export const INVARIANTS: readonly Invariant[] = [
     when: 'always',
     sentence: 'what has a next step is due, or claimed, or woken by another',
     advice: `Cordon and uncordon the resource, or release the lease: that makes it due. ${REPORT}`,
-    text: `SELECT id FROM leases WHERE due_at IS NULL AND claimed_until IS NULL
+    text: `SELECT id FROM leases WHERE coalesce(due_at, 'infinity') = 'infinity' AND claimed_until IS NULL
               AND (state IN ('acquired', 'released', 'broken') OR (state = 'active' AND expires_at IS NOT NULL))
            UNION ALL
            SELECT r.id FROM resources r LEFT JOIN leases h ON h.id = r.host_lease_id
-            WHERE r.due_at IS NULL AND r.claimed_until IS NULL
+            WHERE coalesce(r.due_at, 'infinity') = 'infinity' AND r.claimed_until IS NULL
               AND (r.state IN ('released', 'broken')
                 OR (r.state = 'active' AND r.leases = 0 AND r.hygiene <> 'clean')
                 OR (r.state = 'pending' AND (r.type = 'host' OR h.state IS NULL OR h.state NOT IN ('pending', 'acquired'))))`,
+  },
+  {
+    name: 'claimer-alive',
+    number: null,
+    when: 'at-rest',
+    sentence: 'what is claimed is claimed by a broker process that lives, for seconds at a time',
+    advice: LAPSES,
+    text: `SELECT id FROM (
+             ${['leases', 'resources', 'operations', 'sweeps']
+               .map(
+                 (table) => `SELECT id, claim, claimed_until FROM ${table} WHERE claimed_until IS NOT NULL`,
+               )
+               .join(' UNION ALL ')}) c
+            WHERE NOT (${CLAIM_HOLDS})`,
   },
   {
     name: 'settled',
@@ -270,6 +323,36 @@ export const INVARIANTS: readonly Invariant[] = [
     sentence: 'nothing is active on what is not',
     advice: RELEASE,
     text: `SELECT l.id FROM leases l JOIN resources r ON r.id = l.resource_id WHERE l.state = 'active' AND r.state <> 'active'`,
+  },
+  {
+    name: 'lease-finite',
+    number: null,
+    when: 'at-rest',
+    sentence: 'a consumer’s active lease ends by itself, within the time that its tier allows',
+    advice: 'If maxTtl was lowered, leases keep the time that they had; else release the lease.',
+    text: `SELECT l.id FROM leases l JOIN tiers t ON t.name = l.tier
+            WHERE l.state = 'active' AND l.object_kind = 'consumer' AND (l.expires_at IS NULL OR l.expires_at > l.active_at
+                  + CASE jsonb_typeof(t.profile -> 'maxTtlSeconds') WHEN 'number'
+                    THEN make_interval(secs => (t.profile ->> 'maxTtlSeconds')::float8) END)`,
+  },
+  {
+    name: 'lease-in-time',
+    number: null,
+    when: 'at-rest',
+    sentence: 'an active lease is looked at when its time is up, and ends then',
+    advice: LAPSES,
+    // What could not be ended is tried again within a minute.
+    text: `SELECT id FROM leases WHERE state = 'active'
+              AND (expires_at <= now() OR (expires_at IS NOT NULL AND due_at > greatest(expires_at, now()) + interval '1 min'))`,
+  },
+  {
+    name: 'command-in-time',
+    number: null,
+    when: 'at-rest',
+    sentence: 'a command that runs is within its time limit, or just being ended',
+    advice: `Cancel the command, or release the lease. ${REPORT}`,
+    text: `SELECT id FROM commands WHERE state IN ('queued', 'running')
+              AND started_at + make_interval(secs => timeout_seconds) + interval '1 min' < now()`,
   },
   {
     name: 'runner-alive',
@@ -318,12 +401,16 @@ export class InvariantStore {
     }
   }
 
-  /** Of these ids, those that a process is at work on, at its first try. */
+  /** Of these ids, those that a process that lives is at work on, at its first try. */
   async underWay(ids: readonly string[]): Promise<string[]> {
     const rows = await this.db.rows<{ id: string }>(
       {
-        text: `SELECT id FROM leases WHERE id = ANY ($1) AND claimed_until > now() AND attempts = 0
-               UNION ALL SELECT id FROM resources WHERE id = ANY ($1) AND claimed_until > now() AND attempts = 0`,
+        text: ['leases', 'resources']
+          .map(
+            (table) => `SELECT id FROM ${table}
+              WHERE id = ANY ($1) AND claimed_until > now() AND attempts = 0 AND ${CLAIM_HOLDS}`,
+          )
+          .join(' UNION ALL '),
       },
       [ids],
     );
