@@ -1,8 +1,9 @@
 import { one, type Queryable } from './database.js';
+import { ANY_UNATTENDED } from './process.store.js';
 
 /** Of what something has lapsed that somebody has to see to. */
 export interface Lapsed {
-  /** Processes that are no longer believed to live. */
+  /** Processes that are no longer believed to live, or claims of such as nobody knows. */
   processes: boolean;
   /** Approvals whose time is up. */
   authorizations: boolean;
@@ -22,7 +23,7 @@ export class LapseStore {
 }
 
 const LAPSED = `SELECT
-  EXISTS (SELECT FROM processes WHERE alive_until < now()) AS processes,
+  EXISTS (SELECT FROM processes WHERE alive_until < now()) OR ${ANY_UNATTENDED} AS processes,
   EXISTS (SELECT FROM authorizations WHERE state = 'authorized' AND expires_at <= now()) AS authorizations,
   EXISTS (SELECT FROM commands WHERE state IN ('queued', 'running') AND alive_until < now()) AS commands,
   EXISTS (SELECT FROM blueprints WHERE retry_at <= now()) AS blueprints`;

@@ -47,14 +47,15 @@ export class ProcessStore {
     await this.db.rows({ text: 'UPDATE processes SET alive_until = now() WHERE id = $1' }, [id]);
   }
 
-  /** Forgets the processes that have died, and lets what they had claimed lapse. `id` looks, and must live. Returns the dead. */
+  /**
+   * Forgets the processes that have died, which is for one that lives: `id`. What is claimed by none that is known then
+   * lapses, as theirs does. Returns the dead.
+   */
   async bury(id: string): Promise<string[]> {
     return this.db.transaction(async (transaction) => {
-      const dead = (await transaction.rows<{ id: string }>(DEAD, [id])).map((row) => row.id);
-      if (dead.length === 0) return [];
-      for (const lapse of LAPSE) await transaction.rows(lapse, [dead]);
-      await transaction.rows({ text: 'DELETE FROM processes WHERE id = ANY ($1)' }, [dead]);
-      return dead;
+      const dead = await transaction.rows<{ id: string }>(DEAD, [id]);
+      for (const lapse of LAPSE) await transaction.rows(lapse);
+      return dead.map((row) => row.id);
     });
   }
 }
@@ -93,13 +94,23 @@ const KEEP_LEASES = {
 
 const DEAD = {
   name: 'dead-processes',
-  text: `SELECT id FROM processes
-          WHERE alive_until < now() AND EXISTS (SELECT FROM processes WHERE id = $1 AND alive_until > now())
-            FOR UPDATE SKIP LOCKED`,
+  text: `DELETE FROM processes WHERE id IN (
+           SELECT id FROM processes
+            WHERE alive_until < now() AND EXISTS (SELECT FROM processes WHERE id = $1 AND alive_until > now())
+              FOR UPDATE SKIP LOCKED) RETURNING id`,
 };
 
+const CLAIMABLE = ['leases', 'resources', 'operations', 'sweeps'];
+
+/** Claims that stand, of a process that is in no row: it was never there, or is buried. */
+const unattended = (table: string) =>
+  `FROM ${table} c WHERE claimed_until > now() AND NOT EXISTS (SELECT FROM processes p WHERE p.id = c.claim)`;
+
+/** SQL for whether there is any such claim. */
+export const ANY_UNATTENDED = CLAIMABLE.map((table) => `EXISTS (SELECT ${unattended(table)})`).join(' OR ');
+
 /** Leases before resources, and each in the order of their ids, as wherever several are locked. */
-const LAPSE = ['leases', 'resources', 'operations', 'sweeps'].map((table) => ({
+const LAPSE = CLAIMABLE.map((table) => ({
   text: `UPDATE ${table} SET claimed_until = now() WHERE id IN (
-           SELECT id FROM ${table} WHERE claimed_until > now() AND claim = ANY ($1) ORDER BY id FOR NO KEY UPDATE)`,
+           SELECT id ${unattended(table)} ORDER BY id FOR NO KEY UPDATE OF c)`,
 }));

@@ -27,6 +27,19 @@ describe('housekeeping', () => {
     expect(state).toBe('expired');
   });
 
+  it('lets a claim lapse of a process that nobody knows', async () => {
+    await berth.approve('step', 'box');
+    const { id, resource } = await berth.lease('step');
+    await berth.release(id);
+    await berth.becomes(resource, { leases: 0, hygiene: 'clean' });
+    await berth.sql(
+      `UPDATE resources SET state = 'broken', reason = 'x', due_at = NULL, claim = 'proc_nobody',
+              claimed_until = now() + interval '1 d' WHERE id = $1`,
+      [resource],
+    );
+    await berth.becomes(resource, 'destroyed');
+  });
+
   it('forgets what ended long ago, whatever referred to what', async () => {
     await berth.approve('step', 'box');
     const old = await berth.lease('step');
