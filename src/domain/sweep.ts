@@ -57,9 +57,10 @@ export interface Suspect {
 }
 
 /**
- * Where the things and the rows differ. Nothing is done on a first look: a thing can be on its way, or be started again
- * under its lease, and an endpoint can be wrong once. But an idle host that is missing is given up at once: that takes it
- * from nobody, and nobody is to be given it. What has stopped running is missing, whether or not its remains are there.
+ * Where the things and the rows differ. On a first look no orphan is destroyed and no lease ends: a thing can be on its way,
+ * or be started again under its lease, and an endpoint can be wrong once. Only an idle host that is missing is given up at
+ * once, so that nobody is given it; where the endpoint was wrong, that costs what was kept warm, which is built again. What
+ * has stopped running is missing, whether or not its remains are there.
  */
 export function suspects({ found, silent, expected, wanted, sightings }: Look, now: Date): Suspect[] {
   const seen = new Map(sightings.map((sighting) => [keyOf(sighting), sighting]));
