@@ -33,7 +33,7 @@ export class CatalogueService {
     return new BlueprintStore(this.db).list(page);
   }
 
-  /** Deletes one that has no live resource and carries no other blueprint. */
+  /** Deletes one that has no live resource, carries no other blueprint, and has no orphan to destroy. */
   async removeBlueprint(name: string, by: Principal): Promise<void> {
     const { tier } = await this.blueprint(name);
     const removed = await this.recorded(
@@ -45,7 +45,7 @@ export class CatalogueService {
     if (removed === 'in-use')
       throw new BrokerError(
         'in-use',
-        `Blueprint ${name} has live resources, or is just giving their hosts back, or another stands on it.`,
+        `Blueprint ${name} has live resources, or is just giving their hosts back, or another stands on it, or its sweep is to destroy an orphan first.`,
       );
   }
 

@@ -220,7 +220,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a blueprint
-         * @description Only one without live resources, that has given its hosts back and that no other blueprint stands on.
+         * @description Only one without live resources, that has given its hosts back, that no other blueprint stands on and whose sweep knows of no orphan.
          */
         delete: operations["Blueprints.remove"];
         options?: never;

@@ -61,7 +61,7 @@ export class BlueprintsController {
   @Describe({
     summary: 'Remove a blueprint',
     description:
-      'Only one without live resources, that has given its hosts back and that no other blueprint stands on.',
+      'Only one without live resources, that has given its hosts back, that no other blueprint stands on and whose sweep knows of no orphan.',
     answers: { 204: null },
     faults: ['not-found', 'in-use'],
   })

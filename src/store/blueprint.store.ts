@@ -112,13 +112,17 @@ export class BlueprintStore {
     await this.db.rows({ text: 'UPDATE blueprints SET enabled = $2 WHERE name = $1' }, [name, enabled]);
   }
 
-  /** Deletes one that has no live resource and holds no host any more; says whether it was there and could go. */
+  /**
+   * Deletes one that has no live resource, holds no host any more, and whose sweep knows of no orphan, which nobody would
+   * find after it; says whether it was there and could go.
+   */
   async remove(name: string): Promise<'removed' | 'in-use' | 'absent'> {
     const [row] = await this.db.rows<{ used: boolean; needed: boolean }>(
       {
         text: `SELECT EXISTS (SELECT FROM resources WHERE blueprint = b.name AND state <> 'destroyed')
                       OR EXISTS (SELECT FROM leases WHERE object_kind = 'blueprint' AND object_name = b.name
-                                    AND for_resource IS NOT NULL AND state IN ('pending', 'acquired', 'active')) AS used,
+                                    AND for_resource IS NOT NULL AND state IN ('pending', 'acquired', 'active'))
+                      OR EXISTS (SELECT FROM sightings WHERE blueprint = b.name AND kind = 'orphan') AS used,
                       EXISTS (SELECT FROM blueprints w WHERE w.type = 'working-copy' AND w.spec -> 'hosts' ? b.name) AS needed
                  FROM blueprints b WHERE name = $1 FOR UPDATE`,
       },

@@ -75,6 +75,21 @@ describe('what exists without a row', () => {
     expect(containers.existing.has('res_orphan')).toBe(true);
   });
 
+  it('keeps the blueprint whose sweep has seen it from being deleted, until it is gone', async () => {
+    await berth.call('DELETE /v1/consumers/step');
+    containers.existing.add('res_orphan');
+    await sweep();
+    expect(await berth.call('DELETE /v1/blueprints/box')).toMatchObject({
+      status: 409,
+      body: { code: 'in-use', detail: expect.stringContaining('sweep') },
+    });
+    await known(60);
+    await sweep();
+    expect(containers.existing.has('res_orphan')).toBe(false);
+    await sweep();
+    expect((await berth.call('DELETE /v1/blueprints/box')).status).toBe(204);
+  });
+
   it('that belongs to a row which is done is an orphan too', async () => {
     const { id, resource } = await berth.lease('step');
     await berth.release(id);
