@@ -1,4 +1,4 @@
-import type { Principal, Role } from '../domain/consumer.js';
+import { isAdmin, type Principal, type Role } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
 import type { EventStore } from '../store/event.store.js';
@@ -25,20 +25,25 @@ export class IdentityService {
   }
 
   /**
-   * Makes the first admin and lets this token be theirs, at each start. What an earlier start took from the environment
-   * is no longer valid.
+   * Makes the first admin and lets this token be theirs, at each start; where no admin is left who could call, they have
+   * the role again. What an earlier start took from the environment is no longer valid.
    */
   async welcomeAdmin(token: string, { fromEnvironment }: { fromEnvironment: boolean }): Promise<void> {
-    if (!(await this.identities.person(FIRST_ADMIN)))
-      await this.identities.putPerson(FIRST_ADMIN, [{ role: 'admin' }]);
     await this.identities.setInitialToken(newId('tok'), FIRST_ADMIN, tokenHash(token), fromEnvironment);
+    if ((await this.identities.welcomeAdmin(FIRST_ADMIN)) !== 'restored') return;
+    const { name, roles } = await this.person(FIRST_ADMIN);
+    const reason = 'no admin was left who could call';
+    await this.events.record([{ kind: 'person.updated', data: { name, roles, reason } }]);
   }
 
   async putPerson(name: string, roles: Role[], by: Principal): Promise<{ created: boolean; person: Person }> {
-    const created = await this.identities.putPerson(name, roles);
-    await this.events.record([
-      { kind: created ? 'person.created' : 'person.updated', principal: by.name, data: { name, roles } },
-    ]);
+    const isSelf = by.kind === 'person' && by.name === name;
+    if (isSelf && isAdmin(by) && !isAdmin({ ...by, roles }))
+      throw new BrokerError('conflict', 'You can not take the role admin from yourself; another admin can.');
+    const done = await this.identities.putPerson(name, roles);
+    if (done === 'last-admin') throw lastAdmin(name);
+    const created = done === 'created';
+    await this.events.record([{ kind: `person.${done}`, principal: by.name, data: { name, roles } }]);
     return { created, person: await this.person(name) };
   }
 
@@ -55,8 +60,9 @@ export class IdentityService {
   async removePerson(name: string, by: Principal): Promise<void> {
     if (by.kind === 'person' && by.name === name)
       throw new BrokerError('conflict', 'You can not remove yourself.');
-    if (!(await this.identities.removePerson(name)))
-      throw new BrokerError('not-found', `There is no person ${name}.`);
+    const done = await this.identities.removePerson(name);
+    if (done === 'last-admin') throw lastAdmin(name);
+    if (done === 'absent') throw new BrokerError('not-found', `There is no person ${name}.`);
     await this.events.record([{ kind: 'person.removed', principal: by.name, data: { name } }]);
   }
 
@@ -96,4 +102,8 @@ export class IdentityService {
 
 function about({ kind, name }: TokenOwner): { consumer?: string } {
   return kind === 'consumer' ? { consumer: name } : {};
+}
+
+function lastAdmin(name: string): BrokerError {
+  return new BrokerError('conflict', `${name} is the last admin; give someone else the role first.`);
 }

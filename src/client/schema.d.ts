@@ -333,7 +333,10 @@ export interface paths {
         };
         /** Read a person */
         get: operations["People.get"];
-        /** Give a person their roles */
+        /**
+         * Give a person their roles
+         * @description Nobody takes the role `admin` from themselves or from the last who has it: 409.
+         */
         put: operations["People.put"];
         post?: never;
         /**

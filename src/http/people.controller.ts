@@ -19,6 +19,7 @@ export class PeopleController {
   @Admin()
   @Describe({
     summary: 'Give a person their roles',
+    description: 'Nobody takes the role `admin` from themselves or from the last who has it: 409.',
     body: PersonBody,
     answers: { 200: Person, 201: Person },
     faults: ['impossible', 'conflict'],

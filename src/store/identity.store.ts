@@ -32,6 +32,15 @@ interface Token extends TokenOwner {
 /** Owners of so many tokens are remembered; then all are forgotten. */
 const MOST_OWNERS = 10_000;
 
+const ADMIN = `'[{"role": "admin"}]'::jsonb`;
+
+/**
+ * `last_admin` has a row where the person $1 is the only admin. The admins are locked, so that of two who take the role
+ * from each other the second sees what the first has done.
+ */
+const LAST_ADMIN = `admins AS (SELECT name FROM people WHERE roles @> ${ADMIN} ORDER BY name FOR UPDATE),
+  last_admin AS (SELECT FROM admins HAVING bool_and(name = $1))`;
+
 /** Who may call: people, and the tokens of people and consumers. Tokens are stored as hashes. */
 export class IdentityStore {
   /** By the id of the token; as they are while its row tells of no more changes. */
@@ -96,23 +105,54 @@ export class IdentityStore {
     return pageOf(rows, limit, ({ name }) => name);
   }
 
-  /** Returns whether the person is new. */
-  async putPerson(name: string, roles: Role[]): Promise<boolean> {
+  /** Gives the person these roles, but leaves the last admin theirs. */
+  async putPerson(name: string, roles: Role[]): Promise<'created' | 'updated' | 'last-admin'> {
     const [row] = await this.db.rows<{ created: boolean }>(
       {
-        text: `INSERT INTO people (name, roles) VALUES ($1, $2)
-               ON CONFLICT (name) DO UPDATE SET roles = EXCLUDED.roles RETURNING xmax = 0 AS created`,
+        text: `WITH ${LAST_ADMIN}
+          INSERT INTO people (name, roles) SELECT $1, $2
+           WHERE $2 @> ${ADMIN} OR NOT EXISTS (SELECT FROM last_admin)
+          ON CONFLICT (name) DO UPDATE SET roles = EXCLUDED.roles RETURNING xmax = 0 AS created`,
       },
       [name, JSON.stringify(roles)],
     );
-    return row?.created ?? false;
+    if (!row) return 'last-admin';
+    return row.created ? 'created' : 'updated';
   }
 
-  async removePerson(name: string): Promise<boolean> {
-    await this.db.rows({ text: `DELETE FROM tokens WHERE kind = 'person' AND name = $1` }, [name]);
-    return (
-      (await this.db.rows({ text: 'DELETE FROM people WHERE name = $1 RETURNING name' }, [name])).length > 0
+  /**
+   * Makes the person an admin at a start: where they are new, and where no admin has a token that is valid, since nobody
+   * else could give the role back.
+   */
+  async welcomeAdmin(name: string): Promise<'created' | 'restored' | 'unchanged'> {
+    const [row] = await this.db.rows<{ created: boolean }>(
+      {
+        text: `INSERT INTO people (name, roles) VALUES ($1, ${ADMIN})
+          ON CONFLICT (name) DO UPDATE SET roles = people.roles || EXCLUDED.roles
+            WHERE NOT people.roles @> ${ADMIN} AND NOT EXISTS (
+              SELECT FROM people p JOIN tokens t ON t.kind = 'person' AND t.name = p.name
+               WHERE p.roles @> ${ADMIN} AND t.revoked_at IS NULL)
+          RETURNING xmax = 0 AS created`,
+      },
+      [name],
     );
+    if (!row) return 'unchanged';
+    return row.created ? 'created' : 'restored';
+  }
+
+  /** Removes the person with their tokens, but for the last admin. */
+  async removePerson(name: string): Promise<'removed' | 'absent' | 'last-admin'> {
+    const [row] = await this.db.rows<{ last: boolean; gone: boolean }>(
+      {
+        text: `WITH ${LAST_ADMIN},
+          gone AS (DELETE FROM people WHERE name = $1 AND NOT EXISTS (SELECT FROM last_admin) RETURNING name),
+          ended AS (DELETE FROM tokens WHERE kind = 'person' AND name IN (SELECT name FROM gone))
+          SELECT EXISTS (SELECT FROM last_admin) AS last, EXISTS (SELECT FROM gone) AS gone`,
+      },
+      [name],
+    );
+    if (row?.last) return 'last-admin';
+    return row?.gone ? 'removed' : 'absent';
   }
 
   /** Adds a token; one of the same id or hash is there already and stays. */

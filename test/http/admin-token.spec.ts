@@ -62,3 +62,47 @@ describe('the token in BERTH_ADMIN_TOKEN', () => {
     expect(await statusOf(token)).toBe(200);
   });
 });
+
+describe('the role admin', () => {
+  const asAdmin = async (method: string, path: string, body?: unknown, token = FIRST) => {
+    const answer = await fetch(`${app?.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text ? JSON.parse(text) : undefined };
+  };
+  const admin = { roles: [{ role: 'admin' }] };
+
+  it('is not taken from oneself, also where another has it', async () => {
+    await restart(FIRST);
+    await asAdmin('PUT', '/v1/people/eve', admin);
+    for (const roles of [[], [{ role: 'viewer' }]]) {
+      const refused = await asAdmin('PUT', '/v1/people/admin', { roles });
+      expect(refused).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    }
+    const more = { roles: [{ role: 'viewer' }, { role: 'admin' }] };
+    expect(await asAdmin('PUT', '/v1/people/admin', more)).toMatchObject({ status: 200, body: more });
+  });
+
+  it('is given back at the next start where no admin is left who could call', async () => {
+    await restart(FIRST);
+    await asAdmin('PUT', '/v1/people/eve', admin);
+    const { token, id } = (await asAdmin('POST', '/v1/people/eve/tokens')).body;
+    expect((await asAdmin('PUT', '/v1/people/admin', { roles: [] }, token)).status).toBe(200);
+    await restart(FIRST);
+    expect(await statusOf(FIRST, 'GET', '/v1/people')).toBe(403);
+
+    expect(await statusOf(token, 'DELETE', `/v1/people/eve/tokens/${id}`)).toBe(204);
+    await restart(FIRST);
+    expect((await asAdmin('GET', '/v1/people/admin')).body).toMatchObject({ name: 'admin', ...admin });
+    const { items } = (await asAdmin('GET', '/v1/events?limit=500')).body as { items: { kind: string }[] };
+    expect(items.filter(({ kind }) => kind === 'person.updated').at(-1)).toMatchObject({
+      data: { name: 'admin', ...admin, reason: expect.stringContaining('no admin') },
+    });
+  });
+});

@@ -5,6 +5,7 @@ import { ConsumerStore } from '../../src/store/consumer.store.js';
 import { Database, type Queryable } from '../../src/store/database.js';
 import { IdentityStore } from '../../src/store/identity.store.js';
 import { InstallationStore } from '../../src/store/installation.store.js';
+import { until } from '../support/installation.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;
@@ -37,8 +38,9 @@ function identities(): IdentityStore {
 const hash = createHash('sha256').update('a token').digest();
 const step = { name: 'step', kind: 'build-step', tier: 'low', declaredBy: 'ada', oidc: null } as const;
 
+const changes = new ConsumerStore({ rows: (statement, values) => db.rows(statement, values) });
+
 describe('the owner of a token', () => {
-  const changes = new ConsumerStore({ rows: (statement, values) => db.rows(statement, values) });
   const tiers = new InstallationStore({ rows: (statement, values) => db.rows(statement, values) });
   const people = identities();
 
@@ -93,5 +95,34 @@ describe('the owner of a token', () => {
 
     await people.revokeToken({ kind: 'consumer', name: 'step' }, 'tok_1');
     expect(await here.principal(hash)).toBeUndefined();
+  });
+});
+
+describe('the last admin', () => {
+  const people = identities();
+  const admin = [{ role: 'admin' as const }];
+
+  it.each<[taken: string, (from: IdentityStore, name: string) => Promise<string>]>([
+    ['the role', (from, name) => from.putPerson(name, [])],
+    ['the person', (from, name) => from.removePerson(name)],
+  ])('stays, where two admins take %s from each other at once', async (_, take) => {
+    await people.putPerson('ada', admin);
+    await people.putPerson('bob', admin);
+    await people.addToken('tok_1', { kind: 'person', name: 'ada' }, hash);
+    const other = await db.transaction(async (transaction) => {
+      expect(await take(new IdentityStore(transaction, changes), 'bob')).not.toBe('last-admin');
+      const taken = take(people, 'ada');
+      await until(
+        () =>
+          db.rows({
+            text: `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          }),
+        (waiting) => waiting.length > 0,
+      );
+      return { taken };
+    });
+    expect(await other.taken).toBe('last-admin');
+    expect(await people.person('ada')).toMatchObject({ roles: admin });
+    expect(await people.tokens({ kind: 'person', name: 'ada' })).toHaveLength(1);
   });
 });
