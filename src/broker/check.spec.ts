@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import { DockerHostSpec } from '../drivers/docker-host/docker-host.spec-schema.js';
+import { SshHostSpec } from '../drivers/ssh-host/ssh-host.spec-schema.js';
 import { check } from './check.js';
 import { BlueprintSpec, ConsumerSpec, PolicySpec } from './declarations.js';
 
@@ -37,5 +39,29 @@ describe('check', () => {
     const { value } = check(BlueprintSpec, { type: 'local-host', tier: 'low', limits: { resources: 2 } }, '');
     expect(value).toBeInstanceOf(BlueprintSpec);
     expect(value).toMatchObject({ limits: { resources: 2, leasesPerResource: 1 }, spec: {} });
+  });
+});
+
+const MESSAGE = 'must be an object';
+const image = `sha256:${'a'.repeat(64)}`;
+const docker = { engine: 'unix:///run/docker.sock', image };
+const machine = { name: 'm', address: 'm.example', hostKey: `ssh-ed25519 ${'A'.repeat(68)}` };
+const ssh = { hosts: [machine], user: 'ci', credential: 'key', root: '/srv/berth' };
+
+describe('what must be an object', () => {
+  it.each<[path: string, schema: new () => object, spec: object]>([
+    ['spec.hosts.1', SshHostSpec, { ...ssh, hosts: [machine, []] }],
+    ['spec.hosts.1', SshHostSpec, { ...ssh, hosts: [machine, [machine]] }],
+    ['spec.mounts.0', DockerHostSpec, { ...docker, mounts: [[]] }],
+    ['spec.mounts.0', DockerHostSpec, { ...docker, mounts: [null] }],
+    ['spec.mounts.0', DockerHostSpec, { ...docker, mounts: ['data'] }],
+    ['spec.tls', DockerHostSpec, { ...docker, engine: 'tcp://e.example:2376', tls: [] }],
+    ['spec.ssh', DockerHostSpec, { ...docker, engine: 'ssh://ci@e.example', ssh: [] }],
+  ])('is no list and no text: %s of %p', (path, schema, spec) => {
+    expect(check(schema, spec, 'spec').faults).toEqual([{ path, message: MESSAGE }]);
+  });
+
+  it('may be left out, where its field may', () => {
+    expect(check(DockerHostSpec, { ...docker, tls: undefined, mounts: null }, 'spec').faults).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { defaultMetadataStorage } from 'class-transformer/cjs/storage.js';
-import { type ValidationError, validateSync } from 'class-validator';
+import { getMetadataStorage, type ValidationError, ValidationTypes, validateSync } from 'class-validator';
 import type { FieldFault } from '../domain/errors.js';
 
 export const UNKNOWN_FIELD = 'is not a known field';
@@ -21,7 +21,7 @@ export function check<T extends object>(
     // A class without any field, such as the spec of a local-host, is not unknown.
     forbidUnknownValues: false,
   });
-  faults.push(...errors.flatMap((error) => faultsOf(error, path)));
+  faults.push(...misshapen(instance, path), ...errors.flatMap((error) => faultsOf(error, path)));
   return faults.length === 0 ? { value: instance, faults: [] } : { value: undefined, faults };
 }
 
@@ -59,15 +59,47 @@ function part(
     : made(type, value, path, faults);
 }
 
+/**
+ * What stands where an object of a class belongs and is none, however deep. `ValidateNested` takes a list for its items,
+ * so that an empty one passes for any object.
+ */
+function misshapen(instance: object, parent: string): FieldFault[] {
+  const rules = getMetadataStorage().getTargetValidationMetadatas(
+    Object.getPrototypeOf(instance).constructor,
+    '',
+    false,
+    false,
+  );
+  const isAsked = (property: string, value: unknown) =>
+    rules
+      .filter(({ type, propertyName }) => type === CONDITIONAL_VALIDATION && propertyName === property)
+      .every(({ constraints: [condition] }) => condition(instance, value));
+  return rules
+    .filter(({ type }) => type === NESTED_VALIDATION)
+    .flatMap(({ propertyName: property, each }) => {
+      const value: unknown = Reflect.get(instance, property);
+      if (!isAsked(property, value) || (each && !Array.isArray(value))) return [];
+      const parts: [path: string, part: unknown][] = each
+        ? (value as unknown[]).map((part, index) => [`${property}.${index}`, part])
+        : [[property, value]];
+      return parts.flatMap(([path, part]) => {
+        const whole = below(parent, path);
+        const isObject = typeof part === 'object' && part !== null && !Array.isArray(part);
+        return isObject ? misshapen(part, whole) : [{ path: whole, message: 'must be an object' }];
+      });
+    });
+}
+
+const { NESTED_VALIDATION, CONDITIONAL_VALIDATION } = ValidationTypes;
+
 function faultsOf(
   { property, constraints = {}, children = [] }: ValidationError,
   parent: string,
 ): FieldFault[] {
   const path = below(parent, property);
-  const own = Object.values(constraints).map((message) => ({
-    path,
-    message: withoutName(message, property),
-  }));
+  const own = Object.entries(constraints)
+    .filter(([rule]) => rule !== NESTED_VALIDATION) // `misshapen` says it
+    .map(([, message]) => ({ path, message: withoutName(message, property) }));
   return [...own, ...children.flatMap((child) => faultsOf(child, path))];
 }
 

@@ -114,7 +114,7 @@ export const Parts = (type: () => new () => object, description: string) =>
   all(
     IsArray({ message: 'must be a list' }),
     ArrayMaxSize(LIST_MAX, { message: `must have at most ${LIST_MAX} items` }),
-    ValidateNested({ each: true, message: 'must be an object' }),
+    ValidateNested({ each: true }),
     Type(type),
     JSONSchema((own) => ({ ...own, description, items: { $ref: reference(type) } })),
   );

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { hosts, startWorld, type World } from './world.js';
+import { hosts, manifest, startWorld, type World } from './world.js';
 
 let world: World;
 beforeAll(async () => {
@@ -140,6 +140,7 @@ describe('what is not there', () => {
   });
 });
 
+const policy = manifest('Policy', 'policy', {});
 const land = {
   type: 'land',
   repository: 'r',
@@ -180,6 +181,20 @@ describe('what makes no sense', () => {
     ['PUT /v1/consumers/new', { kind: 'robot', tier: 'low' }, 'kind'],
     ['PUT /v1/people/new', { roles: [{ role: 'boss' }] }, 'roles.0.role'],
     ['PUT /v1/people/new', {}, 'roles'],
+    ['PUT /v1/people/new', { roles: [[]] }, 'roles.0'],
+    ['PUT /v1/people/new', { roles: [{ role: 'viewer' }, null] }, 'roles.1'],
+    ['PUT /v1/blueprints/new', { ...hosts('low'), limits: [] }, 'limits'],
+    ['PUT /v1/blueprints/new', { ...hosts('low'), limits: 'few' }, 'limits'],
+    ['PUT /v1/blueprints/new', { ...hosts('low'), limits: null }, 'limits'],
+    ['PUT /v1/consumers/new', { kind: 'build-step', tier: 'low', oidc: [] }, 'oidc'],
+    ['POST /v1/manifests', { documents: [[]] }, 'documents.0'],
+    [
+      'POST /v1/manifests',
+      { documents: [{ ...policy, spec: { isolation: 'low', waivers: [[]] } }] },
+      'waivers.0',
+    ],
+    ['POST /v1/manifests', { documents: [{ ...policy, metadata: [] }] }, 'documents.0.metadata'],
+    ['POST /v1/operations', { ...land, source: [] }, 'source'],
     ['POST /v1/operations', { ...land, expect: 'HEAD' }, 'expect'],
     ['POST /v1/operations', { ...land, source: {} }, 'source.uri'],
     ['POST /v1/manifests', { documents: [{ kind: 'Tier' }] }, 'documents.0.apiVersion'],
