@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type BerthClient, data, type Schemas } from '../client/client.js';
+import { note } from './output.js';
 
 /**
- * Runs a command on a lease with its output going where ours goes, live, and returns its record. When `signal` aborts,
- * the command is cancelled.
+ * Runs a command on a lease with its output going where ours goes, live, and returns its record; where it did not run to
+ * its end, the reason is told. When `signal` aborts, the command is cancelled.
  */
 export async function execute(
   client: BerthClient,
@@ -17,6 +18,8 @@ export async function execute(
   try {
     for await (const message of client.output(leaseId, command.id, signal)) {
       if (message.kind === 'end') {
+        const { id, state, reason } = message.command;
+        if (state !== 'exited' && reason) note(`${id} is ${state}: ${reason}`);
         if (json) await write(process.stdout, `${JSON.stringify(message.command)}\n`);
         return message.command;
       }

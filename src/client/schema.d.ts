@@ -1003,7 +1003,7 @@ export interface components {
             argv?: string[];
             /** @description Text for `sh -c`. Either this or `argv`. */
             shell?: string;
-            /** @description Directory to start in, relative to the lease’s; left out: that, or the default repository. */
+            /** @description Directory to start in, relative to the lease’s and without `..`; left out: that, or the default repository. */
             cwd?: string;
             /** @description On top of the lease’s. */
             env?: {

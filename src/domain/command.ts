@@ -30,6 +30,13 @@ export interface Command {
   endedAt: Date | null;
 }
 
+/** What a command's directory must be, since it may not start outside its lease's; undefined where it is. */
+export function cwdFault(cwd: string): string | undefined {
+  return cwd.startsWith('/') || cwd.split('/').includes('..')
+    ? 'must be a relative path without .., inside the directory of the lease'
+    : undefined;
+}
+
 /** How a process ended, as its driver tells it. */
 export type Exit =
   | { kind: 'exited'; exitCode: number; signal?: string }

@@ -1,7 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import type { CommandRequest } from '../broker/command.service.js';
-import { type Command as CommandRecord, MAX_COMMAND_SECONDS, type OutputStream } from '../domain/command.js';
+import {
+  type Command as CommandRecord,
+  cwdFault,
+  MAX_COMMAND_SECONDS,
+  type OutputStream,
+} from '../domain/command.js';
 import { COMMAND, type CommandState } from '../domain/state-machine.js';
 import { mustDiffer } from './environment.js';
 import {
@@ -33,7 +38,10 @@ export class CommandBody {
   shell?: string;
 
   @Optional()
-  @Text(4096, 'Directory to start in, relative to the lease’s; left out: that, or the default repository.')
+  @Text(
+    4096,
+    'Directory to start in, relative to the lease’s and without `..`; left out: that, or the default repository.',
+  )
   cwd?: string;
 
   @Optional()
@@ -100,13 +108,15 @@ export class OutputPiece {
 
 /** @throws BrokerError `malformed` naming the faulty field. */
 export function toCommandRequest({ timeout, ...body }: CommandBody): CommandRequest {
-  const { argv, shell } = body;
+  const { argv, shell, cwd } = body;
   if ((argv === undefined) === (shell === undefined)) {
     throw malformed([{ path: 'argv', message: 'or shell must be given, one of the two' }]);
   }
   if (argv && (argv.length === 0 || argv[0] === '')) {
     throw malformed([{ path: 'argv', message: 'must open with a program' }]);
   }
+  const outside = cwd === undefined ? undefined : cwdFault(cwd);
+  if (outside) throw malformed([{ path: 'cwd', message: outside }]);
   mustDiffer(body);
   const timeoutSeconds = seconds(timeout);
   if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > MAX_COMMAND_SECONDS)) {

@@ -86,6 +86,21 @@ describe('a secret', () => {
   });
 });
 
+describe('berth exec', () => {
+  it('says why a command did not run to its end', async () => {
+    const { id, resource } = await world.lease();
+    world.existing.delete(resource);
+    const { code, stderr } = await berth(['exec', id, '--', 'echo', 'hi']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/^cmd_\w+ is lost: .*gone/) });
+  });
+
+  it('refuses a directory outside the lease before anything runs', async () => {
+    const { id } = await world.lease();
+    const { code, stderr } = await berth(['exec', '--cwd', '/etc', id, '--', 'echo', 'hi']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('cwd: must be') });
+  });
+});
+
 describe('berth run', () => {
   const releasedOf = async (note: string) => {
     const { items } = (await world.call('GET /v1/leases?consumer=step&limit=500')).body;

@@ -48,11 +48,15 @@ describe('commands', () => {
     [{ argv: ['a'], timeout: '0s' }, 'timeout'],
     [{ argv: ['a'], env: [] }, 'env'],
     [{ argv: ['a'], user: 'root' }, 'user'],
+    [{ argv: ['a'], cwd: '/etc' }, 'cwd'],
+    [{ argv: ['a'], cwd: '../..' }, 'cwd'],
+    [{ argv: ['a'], cwd: 'app/..' }, 'cwd'],
   ])('%j is refused, naming %s', async (body, path) => {
     const { id } = await world.lease();
     const answer = await run(id, body);
     expect(answer.status).toBe(400);
     expect(answer.body.errors.map((fault: { path: string }) => fault.path)).toContain(path);
+    expect((await world.call(`GET /v1/leases/${id}/commands`)).body.items).toEqual([]);
   });
 
   it('are refused on a lease that is over, and with a stale fence', async () => {
