@@ -119,7 +119,7 @@ export class ResourceSteps {
         { err: error, resource: resource.id, blueprint: blueprint.name },
         'a resource could not be built',
       );
-      await blueprints.failed(blueprint.name, message);
+      await blueprints.failed(blueprint.name, resource.id, message);
       if (leftNothing(error, resource)) await this.gone(resource, message);
       else await this.save(resource, { state: 'broken', reason: message });
     }

@@ -1116,7 +1116,7 @@ export interface components {
             spec: {
                 [key: string]: unknown;
             };
-            /** @description Builds that failed since the last that did not. */
+            /** @description Builds that failed since the last that did not; those begun side by side count as one. */
             failures: number;
             /**
              * Format: date-time

@@ -23,7 +23,8 @@ export class Blueprint {
   @Nullable('integer', 'A resource is retired after so many leases.') maxUses!: number | null;
   @Nullable('string', 'Duration; a resource idle this long may be reclaimed.') idleAfter!: string | null;
   @Anything('As its driver reads it.') spec!: Record<string, unknown>;
-  @Field('Builds that failed since the last that did not.') failures!: number;
+  @Field('Builds that failed since the last that did not; those begun side by side count as one.')
+  failures!: number;
   @NullableWhen('When a build is tried again.') retryAt!: Date | null;
   @Nullable('string') lastFailure!: string | null;
   @Field('Live resources.') live!: number;

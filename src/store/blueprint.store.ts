@@ -5,7 +5,7 @@ import { ANSWERED } from './silence.js';
 
 /** A blueprint with how it fares. */
 export interface BlueprintRow extends Blueprint {
-  /** Builds that failed since the last that did not. */
+  /** Builds that failed since the last that did not; those begun side by side count as one. */
   failures: number;
   /** No build is tried before this time. */
   retryAt: Date | null;
@@ -66,7 +66,7 @@ export class BlueprintStore {
                  leases_per_resource = EXCLUDED.leases_per_resource, reuse = EXCLUDED.reuse, warm = EXCLUDED.warm,
                  max_age_seconds = EXCLUDED.max_age_seconds, max_uses = EXCLUDED.max_uses,
                  idle_after_seconds = EXCLUDED.idle_after_seconds, spec = EXCLUDED.spec,
-                 failures = 0, retry_at = NULL, last_failure = NULL RETURNING name)
+                 failures = 0, failed_at = NULL, retry_at = NULL, last_failure = NULL RETURNING name)
                INSERT INTO sweeps (id, due_at) SELECT name, now() FROM declared ON CONFLICT (id) DO UPDATE SET due_at = now()`,
       },
       [
@@ -157,17 +157,19 @@ export class BlueprintStore {
     );
   }
 
-  /** Counts a failed build and puts the next one off: 2 s, doubling, at most 5 min. Returns the failures in a row. */
-  async failed(name: string, message: string): Promise<number> {
-    const [row] = await this.db.rows<{ failures: number }>(
+  /**
+   * Counts a failed build and puts the next one off: 2 s, doubling, at most 5 min. Those begun side by side count once:
+   * what was begun before the last that counted tells nothing new.
+   */
+  async failed(name: string, resource: string, message: string): Promise<void> {
+    await this.db.rows(
       {
-        text: `UPDATE blueprints SET failures = failures + 1, last_failure = $2,
+        text: `UPDATE blueprints SET failures = failures + 1, last_failure = $3, failed_at = now(),
                       retry_at = now() + least(interval '2 s' * power(2, least(failures, 20)), interval '5 min')
-                WHERE name = $1 RETURNING failures`,
+                WHERE name = $1 AND (failed_at IS NULL OR failed_at < (SELECT created_at FROM resources WHERE id = $2))`,
       },
-      [name, message],
+      [name, resource, message],
     );
-    return row?.failures ?? 0;
   }
 
   /**
@@ -179,7 +181,7 @@ export class BlueprintStore {
       {
         name: 'build-succeeded',
         text: `WITH fared AS (
-            UPDATE blueprints SET failures = 0, retry_at = NULL, last_failure = NULL WHERE name = $1 AND failures > 0),
+            UPDATE blueprints SET failures = 0, failed_at = NULL, retry_at = NULL, last_failure = NULL WHERE name = $1 AND failures > 0),
           answered AS (DELETE FROM silences WHERE blueprint = $1 AND place IN ('', $2) RETURNING *)
           ${ANSWERED}`,
       },

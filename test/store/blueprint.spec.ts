@@ -31,3 +31,29 @@ it('A blueprint whose last working copy is gone stays until that has let go of i
   await sql(`UPDATE leases SET state = 'released', ended = 'released'`);
   expect(await remove()).toBe('removed');
 });
+
+it('A blueprint’s failed builds that were begun side by side count once, and put the next one off once.', async () => {
+  await sql(`INSERT INTO tiers (name, profile) VALUES ('low', '{}') ON CONFLICT DO NOTHING`);
+  await sql(`INSERT INTO blueprints (name, type, tier, max_resources, leases_per_resource, reuse, warm, spec)
+             VALUES ('pool', 'docker-host', 'low', 10, 1, 'tier', 4, '{}')`);
+  const blueprints = new BlueprintStore(db);
+  const begun = async (...slots: number[]) => {
+    await sql(`INSERT INTO resources (id, type, blueprint, tier, state, slot)
+               SELECT 'res_pool_' || n, 'host', 'pool', 'low', 'pending', n FROM unnest(ARRAY[${slots}]) n`);
+    return slots.map((slot) => `res_pool_${slot}`);
+  };
+  const round = async (builds: string[]) => {
+    for (const build of builds) await blueprints.failed('pool', build, `${build} failed`);
+    return blueprints.get('pool');
+  };
+
+  const first = await begun(0, 1, 2);
+  const once = await round(first.slice(0, 2));
+  expect(once).toMatchObject({ failures: 1, retryAt: expect.any(Date), lastFailure: 'res_pool_0 failed' });
+  await sql('UPDATE blueprints SET retry_at = NULL'); // the wait is over
+  expect(await round(first.slice(2))).toMatchObject({ failures: 1, retryAt: null });
+  expect(await round(await begun(3, 4))).toMatchObject({ failures: 2, retryAt: expect.any(Date) });
+
+  await blueprints.succeeded('pool', null);
+  expect(await round(first)).toMatchObject({ failures: 1 });
+});
