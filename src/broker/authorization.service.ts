@@ -72,7 +72,7 @@ export class AuthorizationService {
     return this.decide(id, { decision: 'decline', reason }, by);
   }
 
-  /** Stops new leases through this edge; those there are go on, unless they are to be broken too. */
+  /** Stops new leases through this edge; those there are go on, unless they are to be broken too, which may be asked for later. */
   revoke(
     id: string,
     { reason, breakLeases }: { reason?: string; breakLeases?: boolean },
@@ -96,16 +96,19 @@ export class AuthorizationService {
         objectTier: found.objectTier ?? '',
         blueprintTier: found.tier,
         profile: tier?.profile ?? DEFAULT_PROFILE,
+        breakLeases,
       };
       const fault = decisionFault(facts, decision);
       if (fault) throw fault;
-      const state = move(AUTHORIZATION, found.state, STATE_AFTER[decision]) as AuthorizationState;
+      const state = STATE_AFTER[decision];
+      if (found.state !== state) move(AUTHORIZATION, found.state, state);
       await authorizations.decide(id, { state, by: by.name, reason, expiresInSeconds });
       const kind = decision === 'revoke' ? 'authorization.revoked' : `authorization.${state}`;
       const { object, blueprint } = found;
+      const data = { object, reason, ...(decision === 'revoke' && { breakLeases }) };
       const consumer = object.kind === 'consumer' ? object.name : undefined;
       await new EventStore(transaction).record([
-        { kind, authorization: id, blueprint, consumer, principal: by.name, data: { object, reason } },
+        { kind, authorization: id, blueprint, consumer, principal: by.name, data },
       ]);
       if (!breakLeases) return { row: found, broken: [] };
       const leases = new LeaseStore(transaction);

@@ -524,7 +524,7 @@ export interface paths {
         put?: never;
         /**
          * Revoke an authorization
-         * @description No new lease rests on it. Current ones go on, unless `breakLeases` says otherwise.
+         * @description No new lease rests on it. Current ones go on, unless `breakLeases` says otherwise, at once or when it is revoked again.
          */
         post: operations["Authorizations.revoke"];
         delete?: never;

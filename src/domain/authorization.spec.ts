@@ -126,6 +126,7 @@ describe('deciding an authorization', () => {
     expect(fault).toMatchObject({ code: 'already-decided', message: expect.stringContaining('by eve') });
     expect(code({ authorization: approved }, 'revoke')).toBeUndefined();
     expect(code({ authorization: declined }, 'revoke')).toBe('already-decided');
+    expect(code({ authorization: declined, breakLeases: true }, 'revoke')).toBeUndefined();
     expect(code({ authorization: declined }, 'decline')).toBe('already-decided');
     expect(code({ authorization: declined }, 'approve')).toBeUndefined();
   });

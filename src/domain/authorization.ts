@@ -97,6 +97,8 @@ export interface DecisionFacts {
   blueprintTier: string;
   /** Of the blueprint's tier. */
   profile: Pick<TierProfile, 'fourEyes'>;
+  /** Whether a revoke is to break leases too: that can be asked for again. */
+  breakLeases?: boolean;
 }
 
 /**
@@ -107,7 +109,7 @@ export function decisionFault(
   facts: DecisionFacts,
   decision: AuthorizationDecision,
 ): BrokerError | undefined {
-  const { principal, authorization, objectTier, blueprintTier, profile } = facts;
+  const { principal, authorization, objectTier, blueprintTier, profile, breakLeases = false } = facts;
   const { object, blueprint, state, requestedBy, decidedBy } = authorization;
   if (!mayApprove(principal, blueprintTier)) {
     const message = `Deciding needs the role approver for tier ${blueprintTier}; ask someone who has it.`;
@@ -117,7 +119,7 @@ export function decisionFault(
     const message = `${object.name} is of tier ${objectTier} and ${blueprint} of ${blueprintTier}; tiers never mix.`;
     return new BrokerError('cross-tier', message);
   }
-  if (state === LEADS_TO[decision]) {
+  if (state === LEADS_TO[decision] && !(decision === 'revoke' && breakLeases)) {
     return new BrokerError('already-decided', `The authorization is ${state} already, by ${decidedBy}.`);
   }
   if (decision === 'approve' && profile.fourEyes && principal.name === requestedBy) {

@@ -80,7 +80,8 @@ export class AuthorizationsController {
   @HttpCode(200)
   @Describe({
     summary: 'Revoke an authorization',
-    description: 'No new lease rests on it. Current ones go on, unless `breakLeases` says otherwise.',
+    description:
+      'No new lease rests on it. Current ones go on, unless `breakLeases` says otherwise, at once or when it is revoked again.',
     body: RevokeBody,
     answers: { 200: Authorization },
     faults: ['not-found', 'already-decided', 'forbidden'],

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { until, useInstallation } from '../support/installation.js';
+import { type Shown, until, useInstallation } from '../support/installation.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 
 const berth = useInstallation(policy('low'), tier('low'), tier('high', { fourEyes: true }));
@@ -198,6 +198,32 @@ describe('revoking', () => {
       endedDetail: { message: 'leaked a key' },
     });
     expect(berth.calls('cut', id)).toBe(1);
+  });
+
+  it('again, with breakLeases, breaks the leases that went on, as often as it is asked', async () => {
+    await berth.declare(hosts('box'), consumer('step', ['box']));
+    await berth.approve('step', 'box');
+    const { id } = await berth.lease('step');
+    const { id: edge } = await berth.revoke('step', 'box', { reason: 'left the team' });
+    const again = await berth.call(`POST /v1/authorizations/${edge}/revoke`, { body: { reason: 'again' } });
+    expect(again).toMatchObject({ status: 409, body: { code: 'already-decided' } });
+
+    const sharper = { breakLeases: true, reason: 'leaked a key' };
+    expect(await berth.revoke('step', 'box', sharper)).toMatchObject({
+      state: 'declined',
+      reason: 'leaked a key',
+    });
+    expect(await berth.becomes(id, 'destroyed')).toMatchObject({
+      ended: 'revoked',
+      endedDetail: { message: 'leaked a key' },
+    });
+    await berth.revoke('step', 'box', sharper);
+    const revoked = (await berth.events()).filter(({ kind }: Shown) => kind === 'authorization.revoked');
+    expect(revoked.map(({ data }: Shown) => [data.reason, data.breakLeases])).toEqual([
+      ['left the team', false],
+      ['leaked a key', true],
+      ['leaked a key', true],
+    ]);
   });
 });
 
