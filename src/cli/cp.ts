@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type CommonOptions, command } from './command.js';
 import { connect } from './connection.js';
-import { UsageError } from './exit.js';
+import { FailedError, UsageError } from './exit.js';
 import { print } from './output.js';
 
 export const CP = command('cp', 'copy a file to or from a lease, named LEASE:PATH')
@@ -19,6 +19,8 @@ export const CP = command('cp', 'copy a file to or from a lease, named LEASE:PAT
       await pipeline(bytes, createWriteStream(localTarget(to, source.path)));
     } else if (target) {
       const path = target.path.endsWith('/') ? target.path + basename(from) : target.path;
+      if (from !== '-' && isDirectory(from))
+        throw new FailedError(`${from} is a directory; pack it, or copy its files one by one.`);
       await client.writeFile(target.lease, path, from === '-' ? process.stdin : createReadStream(from));
     }
     if (options.json) print(options, { from, to });
@@ -30,6 +32,9 @@ function onLease(name: string): { lease: string; path: string } | undefined {
 }
 
 function localTarget(to: string, path: string): string {
-  const isDirectory = statSync(to, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isDirectory ? join(to, basename(path)) : to;
+  return isDirectory(to) ? join(to, basename(path)) : to;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -83,9 +83,18 @@ export class BerthClient {
     return bodyOf(await this.fetch(fileRoute(leaseId, path)));
   }
 
+  /** Where `content` fails, it is that fault which is thrown. */
   async writeFile(leaseId: string, path: string, content: Readable): Promise<void> {
+    let fault: Error | undefined;
+    content.once('error', (error) => {
+      fault = error;
+    });
     const body = Readable.toWeb(content);
-    await this.fetch(fileRoute(leaseId, path), { method: 'PUT', body, duplex: 'half' });
+    try {
+      await this.fetch(fileRoute(leaseId, path), { method: 'PUT', body, duplex: 'half' });
+    } catch (error) {
+      throw fault ?? error;
+    }
   }
 
   /** A tar of the artifacts directory. */

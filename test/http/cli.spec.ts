@@ -101,6 +101,18 @@ describe('berth exec', () => {
   });
 });
 
+describe('berth cp', () => {
+  it.each([
+    ['a file that is not there', 'nofile', 'nofile'],
+    ['a directory', '.', 'is a directory'],
+  ])('says that it is %s that can not be copied', async (_, from, words) => {
+    const { id } = await world.lease();
+    const { code, stderr } = await berth(['cp', from, `${id}:x`]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(words) });
+    expect(stderr).not.toContain('No broker answers');
+  });
+});
+
 describe('berth run', () => {
   const releasedOf = async (note: string) => {
     const { items } = (await world.call('GET /v1/leases?consumer=step&limit=500')).body;
