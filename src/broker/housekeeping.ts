@@ -84,7 +84,7 @@ export class Housekeeping {
       signals.send('due');
     }
     const expired = lapsed.authorizations ? await authorizations.expire() : [];
-    const lost = lapsed.commands ? await commands.lost() : [];
+    const lost = lapsed.commands || dead.length > 0 ? await commands.lost() : [];
     const recovered = lapsed.blueprints ? await blueprints.recovered() : [];
     for (const pool of recovered) allocator.poke(pool);
     if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));

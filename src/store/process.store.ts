@@ -49,13 +49,15 @@ export class ProcessStore {
 
   /**
    * Forgets the processes that have died, which is for one that lives: `id`. What is claimed by none that is known then
-   * lapses, as theirs does. Returns the dead.
+   * lapses, as theirs does, and so do the commands that they ran. Returns the dead.
    */
   async bury(id: string): Promise<string[]> {
     return this.db.transaction(async (transaction) => {
-      const dead = await transaction.rows<{ id: string }>(DEAD, [id]);
+      const dead = await transaction.rows<{ id: string; aliveUntil: Date }>(DEAD, [id]);
+      const ids = dead.map((row) => row.id);
+      await transaction.rows(LAPSE_COMMANDS, [ids, dead.map(({ aliveUntil }) => aliveUntil)]);
       for (const lapse of LAPSE) await transaction.rows(lapse);
-      return dead.map((row) => row.id);
+      return ids;
     });
   }
 }
@@ -69,7 +71,7 @@ const STILL_ALIVE = {
 
 const ENTER = {
   text: `INSERT INTO processes (id, alive_until) VALUES ($1, ${UNTIL})
-         ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until
+         ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until, started_at = now()
          RETURNING xmax = 0 AS is_new`,
 };
 
@@ -97,7 +99,20 @@ const DEAD = {
   text: `DELETE FROM processes WHERE id IN (
            SELECT id FROM processes
             WHERE alive_until < now() AND EXISTS (SELECT FROM processes WHERE id = $1 AND alive_until > now())
-              FOR UPDATE SKIP LOCKED) RETURNING id`,
+              FOR UPDATE SKIP LOCKED) RETURNING id, alive_until`,
+};
+
+/**
+ * Of the dead, $1, who were last believed to live at $2. Commands are lost for good: only with a runner that died while
+ * another process lived. One that was not heard of in a time when nobody was may yet come back, as this one did, and say
+ * that they run.
+ */
+const LAPSE_COMMANDS = {
+  text: `UPDATE commands SET alive_until = now() WHERE id IN (
+           SELECT c.id FROM commands c JOIN unnest($1::text[], $2::timestamptz[]) AS died (id, alive_until) ON died.id = c.runner
+            WHERE c.state IN ('queued', 'running') AND c.alive_until > now()
+              AND EXISTS (SELECT FROM processes p WHERE p.alive_until > now() AND p.started_at < died.alive_until)
+            ORDER BY c.id FOR NO KEY UPDATE OF c)`,
 };
 
 const CLAIMABLE = ['leases', 'resources', 'operations', 'sweeps'];

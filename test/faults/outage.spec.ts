@@ -58,6 +58,30 @@ describe('while no broker lived', () => {
   });
 });
 
+describe('a broker that was not heard of while nobody was', () => {
+  it('may yet come back: its commands are lost when they lapse by themselves', async () => {
+    const first = await furnished({ hold: 'execute' });
+    const { id } = await first.lease('step');
+    const [command, lapsed] = [await first.run(id, 'sleep', 0), await first.run(id, 'sleep', 0)];
+    await first.holding();
+    await first.kill();
+    await pass(first, '1 h');
+    await first.sql(`UPDATE commands SET alive_until = now() + interval '1 d'`);
+    const second = await start();
+    await until(
+      () => second.sql('SELECT id FROM processes WHERE alive_until < now()'),
+      (dead) => dead.length === 0,
+    );
+    await second.sql(`UPDATE commands SET alive_until = now() - interval '1 s' WHERE id = $1`, [lapsed.id]);
+    const read = (one: { id: string }) => second.ok(`GET /v1/leases/${id}/commands/${one.id}`);
+    await until(
+      () => read(lapsed),
+      ({ state }) => state === 'lost',
+    );
+    expect(await read(command)).toMatchObject({ state: 'running' });
+  });
+});
+
 describe('leases whose time ran out', () => {
   it('end where another broker lived: their holders could have renewed there', async () => {
     const first = await furnished();
@@ -94,5 +118,20 @@ describe('a broker that dies beside others', () => {
       `UPDATE resources SET claimed_until = now() + interval '1 d' WHERE claimed_until IS NOT NULL`,
     );
     await second.becomes(id, 'active');
+  });
+
+  it('is missed before its commands lapse by themselves: they are lost with it', async () => {
+    const first = await furnished({ hold: 'execute' });
+    const { id } = await first.lease('step');
+    const command = await first.run(id, 'sleep', 0);
+    await first.holding();
+    const second = await start();
+    await first.kill();
+    await second.sql(`UPDATE commands SET alive_until = now() + interval '1 d'`);
+    const seen = await until(
+      () => second.ok(`GET /v1/leases/${id}/commands/${command.id}`),
+      ({ state }) => state !== 'running',
+    );
+    expect(seen).toMatchObject({ state: 'lost', reason: expect.stringMatching(/died/) });
   });
 });
