@@ -113,7 +113,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
   const allocator = new Allocator(new TurnStore(db), drivers, signals, log, (turn) => metrics.turn(turn));
   const losses = new Losses(resources, leases, allocator, signals);
   const steps = { claims, leases, resources, views, allocator, losses, signals, log, processId };
-  const leaseSteps = new LeaseSteps(steps);
+  const leaseSteps = new LeaseSteps({ ...steps, commands });
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
   const leaseService = new LeaseService(leases, consumers, installation, allocator, signals, secrets);
   const operations = new OperationStore(db);

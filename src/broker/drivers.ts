@@ -43,7 +43,18 @@ export class Drivers {
   }
 }
 
-const CALLS = ['build', 'verify', 'activate', 'execute', 'land', 'clean', 'cut', 'destroy', 'list'];
+const CALLS = [
+  'build',
+  'verify',
+  'activate',
+  'execute',
+  'endCommand',
+  'land',
+  'clean',
+  'cut',
+  'destroy',
+  'list',
+];
 const FILE_CALLS = ['read', 'write', 'artifacts', 'unpack'];
 
 function observed(driver: Driver, begin: Begin): Driver {

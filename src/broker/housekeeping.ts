@@ -87,7 +87,8 @@ export class Housekeeping {
     const lost = lapsed.commands || dead.length > 0 ? await commands.lost() : [];
     const recovered = lapsed.blueprints ? await blueprints.recovered() : [];
     for (const pool of recovered) allocator.poke(pool);
-    if (expired.length + lost.length > 0) signals.send('events', ...lost.map(({ id }) => id));
+    if (lost.length > 0) signals.send('due', ...lost.map(({ id }) => id));
+    if (expired.length + lost.length > 0) signals.send('events');
   }
 
   private async serve(): Promise<void> {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { reconcileLease } from '../domain/reconcile.js';
 import { DriverError } from '../drivers/driver.js';
 import type { ClaimedLease, ClaimStore } from '../store/claim.store.js';
-import { RUNNER_SECONDS } from '../store/command.store.js';
+import { type CommandStore, RUNNER_SECONDS } from '../store/command.store.js';
 import type { EndOptions, LeaseStore } from '../store/lease.store.js';
 import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
@@ -16,6 +16,7 @@ const MOST_TRIES = 5;
 
 export interface LeaseStepsParts {
   claims: ClaimStore;
+  commands: CommandStore;
   leases: LeaseStore;
   resources: ResourceStore;
   views: Views;
@@ -39,6 +40,8 @@ export class LeaseSteps {
       case 'end':
         if (await leases.keptByCommand(lease.id, RUNNER_SECONDS)) return this.rest(lease);
         return this.end(lease, { to: 'released', ended: step.ended, onlyExpired: true });
+      case 'end-commands':
+        return this.endCommands(lease, step.commands, signal);
       case 'activate':
         return this.activate(lease, signal);
       case 'cut':
@@ -74,6 +77,26 @@ export class LeaseSteps {
         onlyOn: lease.resourceId,
       });
     }
+  }
+
+  /** Ends what commands left running that were lost with their broker. What can't be ended now is with the lease. */
+  private async endCommands(lease: ClaimedLease, ids: readonly string[], signal: AbortSignal): Promise<void> {
+    const { claims, commands, views, losses, processId, log } = this.parts;
+    const { driver, view } = await views.lease(lease);
+    try {
+      for (const id of ids) await within('endCommand', signal, (call) => driver.endCommand(view, id, call));
+    } catch (error) {
+      if (!(error instanceof DriverError)) throw error;
+      if (signal.aborted) return claims.giveBack('leases', lease.id, processId);
+      if (await losses.met(error, view.resource)) return this.rest(lease);
+      if (error.temporary) throw error;
+      log.error(
+        { err: error, lease: lease.id, commands: ids },
+        'what lost commands left running could not be ended; it runs on until the lease ends',
+      );
+    }
+    await commands.settled(ids);
+    await claims.rest('leases', lease.id, processId, lease.expiresAt);
   }
 
   /** Ends all access. A resource on which that can't be done is not fit for anyone: it is broken, and dies with the access. */

@@ -7,6 +7,7 @@ const LIMITS_MS = {
   activate: 15 * 60_000,
   clean: 5 * 60_000,
   cut: 60_000,
+  endCommand: 60_000,
   destroy: 2 * 60_000,
   list: 60_000,
   files: 10 * 60_000,

@@ -29,6 +29,16 @@ describe('the next step of a lease', () => {
     expect(step({})).toEqual(REST);
   });
 
+  it('is to end what lost commands left running while it is active, and not expired', () => {
+    const leftRunning = ['cmd_1', 'cmd_2'];
+    expect(step({ leftRunning, expiresAt: ago(-60) })).toEqual({
+      kind: 'end-commands',
+      commands: leftRunning,
+    });
+    expect(step({ leftRunning, expiresAt: NOON })).toEqual({ kind: 'end', ended: 'expired' });
+    expect(step({ leftRunning, state: 'released', used: true })).toEqual({ kind: 'cut' });
+  });
+
   it.each(['released', 'broken'] as const)('is to end all access of a %s one that was used', (state) => {
     expect(step({ state, used: true })).toEqual({ kind: 'cut' });
     expect(step({ state, used: false })).toEqual({ kind: 'destroy' });

@@ -8,18 +8,25 @@ export interface LeaseSubject {
   used: boolean;
   resourceId: string | null;
   expiresAt: Date | null;
+  /** Commands whose broker died, and whose processes nobody has ended yet. */
+  leftRunning?: readonly string[];
 }
 
 export type LeaseStep =
   | { kind: 'activate' }
   | { kind: 'end'; ended: EndedReason }
+  /** End what lost commands left running; the lease goes on. */
+  | { kind: 'end-commands'; commands: readonly string[] }
   /** End all access, then destroy the lease. */
   | { kind: 'cut' }
   | { kind: 'destroy' }
   | { kind: 'rest'; until: Date | null };
 
 /** The next step of a lease: towards active while it lives, towards destroyed once it is over. */
-export function reconcileLease({ state, used, resourceId, expiresAt }: LeaseSubject, now: Date): LeaseStep {
+export function reconcileLease(
+  { state, used, resourceId, expiresAt, leftRunning = [] }: LeaseSubject,
+  now: Date,
+): LeaseStep {
   switch (state) {
     case 'pending':
     case 'destroyed':
@@ -27,7 +34,9 @@ export function reconcileLease({ state, used, resourceId, expiresAt }: LeaseSubj
     case 'acquired':
     case 'active':
       if (expiresAt !== null && expiresAt <= now) return { kind: 'end', ended: 'expired' };
-      return state === 'acquired' ? { kind: 'activate' } : { kind: 'rest', until: expiresAt };
+      if (state === 'acquired') return { kind: 'activate' };
+      if (leftRunning.length > 0) return { kind: 'end-commands', commands: leftRunning };
+      return { kind: 'rest', until: expiresAt };
     case 'released':
     case 'broken':
       return used && resourceId !== null ? { kind: 'cut' } : { kind: 'destroy' };

@@ -13,7 +13,7 @@ export type { Machine };
  * Promises of every method: it is idempotent; it is safe to repeat after a crash of the broker at any line; it ends
  * soon after `signal` aborts, and what it had begun is then found and ended by `destroy`; it throws nothing but
  * `DriverError`; a method that needs the resource, and finds that it is gone for good, throws `resource-lost`. Calls for different resources may run side by side; calls for one resource never do, except
- * `execute`, files and `cut`, which may overlap on one lease.
+ * `execute`, `endCommand`, files and `cut`, which may overlap on one lease.
  */
 export interface Driver {
   readonly type: DriverType;
@@ -56,6 +56,12 @@ export interface Driver {
    * the resource ends under the process, that is thrown as `resource-lost`, once all output was given.
    */
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit>;
+
+  /**
+   * Ends the process tree of a command whose broker died while it was at `execute`. Others of the lease run on where that
+   * can be done without ending them. Nothing there to end is a success.
+   */
+  endCommand(lease: LeaseView, commandId: string, call: Call): Promise<void>;
 
   /**
    * Says that the next process is likely to be one `byBroker` with stdin, so that what it takes to start one can be done

@@ -24,8 +24,8 @@ import {
 
 /** A call of one of the driver's methods, as it begins. */
 export interface FakeCall {
-  method: 'build' | 'verify' | 'activate' | 'execute' | 'write' | 'clean' | 'cut' | 'destroy';
-  /** Id of the resource or lease. */
+  method: 'build' | 'verify' | 'activate' | 'execute' | 'endCommand' | 'write' | 'clean' | 'cut' | 'destroy';
+  /** Id of the resource, lease or command. */
   id: string;
   /** Which call of this method on this subject it is, from 1. */
   nth: number;
@@ -126,6 +126,11 @@ export class FakeDriver implements Driver {
         await onOutput('stderr', Buffer.from(`${words[0]}: not found on ${lease.resource.id}\n`));
         return { kind: 'exited', exitCode: 127 };
     }
+  }
+
+  async endCommand({ resource }: LeaseView, commandId: string, call: Call): Promise<void> {
+    await this.begin('endCommand', commandId, call);
+    this.mustExist(resource.id);
   }
 
   files({ id, resource }: LeaseView): Files {

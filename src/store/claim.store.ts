@@ -12,7 +12,10 @@ interface Claimed {
   clockAheadMs: number;
 }
 
-export type ClaimedLease = LeaseRow & Claimed;
+export interface ClaimedLease extends LeaseRow, Claimed {
+  /** Commands that were lost with their broker, and whose processes nobody has ended yet. */
+  leftRunning: string[];
+}
 
 export interface ClaimedResource extends Omit<ResourceRow, 'silent'>, Claimed {
   /** How often it was claimed, this time included. */
@@ -44,7 +47,8 @@ export class ClaimStore {
     const rows = await this.db.rows<ClaimedLease & { now: Date }>(
       {
         name: 'claim-leases',
-        text: `${claimed('leases AS l')} RETURNING ${LEASE_COLUMNS}, l.attempts, clock_timestamp() AS now`,
+        text: `${claimed('leases AS l')} RETURNING ${LEASE_COLUMNS}, l.attempts, clock_timestamp() AS now,
+                 ARRAY (SELECT c.id FROM commands c WHERE c.lease_id = l.id AND c.left_running ORDER BY c.id) AS left_running`,
       },
       [claim, limit],
     );
@@ -124,13 +128,13 @@ export class ClaimStore {
     );
   }
 
-  /** Gives a claim back after a step that failed; it is tried again after 1 s, doubling, at most 1 min. */
+  /** Gives a claim back after a step that failed; it is tried again after 1 s, doubling, at most 1 min, and when a lease expires. */
   async retry(table: Claimable, id: string, claim: string): Promise<void> {
     await this.db.rows(
       {
         name: `retry-${table}`,
         text: `UPDATE ${table} SET attempts = attempts + 1, claim = NULL, claimed_until = NULL,
-                      due_at = now() + least(interval '1 s' * power(2, least(attempts, 10)), interval '1 min')
+                      due_at = ${table === 'leases' ? `least(${AGAIN}, ${EXPIRY})` : AGAIN}
                 WHERE id = $1 AND claim = $2`,
       },
       [id, claim],
@@ -145,6 +149,11 @@ export class ClaimStore {
     return one(await this.db.rows<Record<Claimable, number | null>>({ name: 'due', text: DUE }));
   }
 }
+
+const AGAIN = `now() + least(interval '1 s' * power(2, least(attempts, 10)), interval '1 min')`;
+
+/** When an active lease that did not fail at expiring does. */
+const EXPIRY = `CASE WHEN state = 'active' AND expires_at > now() THEN expires_at END`;
 
 const DUE = `SELECT ${(['leases', 'resources', 'operations', 'sweeps'] as const)
   .map(

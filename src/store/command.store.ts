@@ -141,26 +141,39 @@ export class CommandStore {
             SELECT l.id, least(now() + interval '${RUNNER_SECONDS} s',
                                l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS until
               FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id IN (SELECT lease_id FROM running))
-          UPDATE leases l SET expires_at = k.until, due_at = k.until FROM kept k
+          UPDATE leases l SET expires_at = k.until, due_at = least(l.due_at, k.until) FROM kept k
            WHERE l.id = k.id AND l.state = 'active' AND l.expires_at < k.until`,
       },
       [ids],
     );
   }
 
-  /** Closes the records of runners that died. Returns the commands. */
+  /** Closes the records of runners that died, and makes their leases due, on which the processes may still run. Returns the commands. */
   async lost(): Promise<{ id: string; leaseId: string }[]> {
     return this.db.rows({
       name: 'commands-lost',
       text: `WITH over AS (
-          UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL
-           WHERE state IN ('queued', 'running') AND alive_until < now() RETURNING id, lease_id),
+          UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL,
+                 left_running = true
+           WHERE id IN (SELECT id FROM commands WHERE state IN ('queued', 'running') AND alive_until < now()
+                         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) RETURNING id, lease_id),
+        due AS (
+          UPDATE leases SET due_at = now() WHERE state = 'active' AND id IN (
+            SELECT id FROM leases WHERE id IN (SELECT lease_id FROM over) ORDER BY id FOR NO KEY UPDATE)),
         logged AS (
           INSERT INTO events (kind, command, lease, consumer)
           SELECT 'command.lost', o.id, l.id, CASE l.object_kind WHEN 'consumer' THEN l.object_name END
             FROM over o JOIN leases l ON l.id = o.lease_id)
         SELECT id, lease_id FROM over`,
     });
+  }
+
+  /** Says that nothing of these runs any more, or that nobody can end it before their lease is. */
+  async settled(ids: readonly string[]): Promise<void> {
+    await this.db.rows(
+      { text: 'UPDATE commands SET left_running = false WHERE id = ANY ($1) AND left_running' },
+      [ids],
+    );
   }
 
   /** Keeps pieces of output; one that is there already stays. */

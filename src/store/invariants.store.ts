@@ -362,6 +362,15 @@ export const INVARIANTS: readonly Invariant[] = [
     advice: 'See that a broker runs and its log shows no errors: it closes such records by itself.',
     text: `SELECT id FROM commands WHERE state IN ('queued', 'running') AND alive_until < now()`,
   },
+  {
+    name: 'lost-ended',
+    number: null,
+    when: 'at-rest',
+    sentence: 'what a lost command left running is ended',
+    advice:
+      'The log says why it is tried again; mostly an engine or host has to be got back. Releasing the lease ends it, too.',
+    text: `SELECT DISTINCT l.id FROM commands c JOIN leases l ON l.id = c.lease_id WHERE c.left_running AND l.state = 'active'`,
+  },
 ];
 
 /** What breaks an invariant; `unknown` says why that could not be seen. */

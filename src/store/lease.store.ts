@@ -75,7 +75,7 @@ export class LeaseStore {
     const rows = await this.db.rows(
       {
         name: 'renew-lease',
-        text: `UPDATE leases SET due_at = expiry, expires_at = expiry
+        text: `UPDATE leases SET due_at = least(due_at, expiry), expires_at = expiry
                  FROM (SELECT least(now() + make_interval(secs => $2), active_at + make_interval(secs => $3)) AS expiry
                          FROM leases WHERE id = $1) e
                 WHERE id = $1 AND state = 'active' AND expires_at > now() RETURNING id`,
@@ -90,7 +90,7 @@ export class LeaseStore {
     const rows = await this.db.rows(
       {
         name: 'lease-kept-by-command',
-        text: `UPDATE leases SET expires_at = expiry, due_at = expiry
+        text: `UPDATE leases SET expires_at = expiry, due_at = least(due_at, expiry)
                  FROM (SELECT least(now() + make_interval(secs => $2),
                                     l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS expiry
                          FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id = $1) e

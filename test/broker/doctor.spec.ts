@@ -210,6 +210,11 @@ const BREACHES: Record<string, [subject: string, ...ways: (string | (() => void)
     `INSERT INTO commands (id, lease_id, argv, timeout_seconds, state, alive_until)
      VALUES ('cmd_1', 'lease_1', '{true}', 60, 'running', now() - interval '1 min')`,
   ],
+  'lost-ended': [
+    'lease_1',
+    `INSERT INTO commands (id, lease_id, argv, timeout_seconds, state, left_running)
+     VALUES ('cmd_2', 'lease_1', '{true}', 60, 'lost', true)`,
+  ],
   isolation: [
     'blueprint/box',
     `UPDATE resources SET machine = jsonb_build_object('bootId', trim(pg_read_file('/proc/sys/kernel/random/boot_id'), E'\\n'))

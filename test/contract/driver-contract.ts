@@ -315,6 +315,53 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
       });
     });
 
+    describe('a command whose broker died', () => {
+      /** Runs on until it is ended; resolves once it says that it runs. */
+      const start = async (id: string, script: string) => {
+        let say = () => {};
+        const started = new Promise<void>((resolve) => {
+          say = resolve;
+        });
+        const argv = ['sh', '-c', `echo started; ${script}`];
+        // A caller's word for it is not what it is found by.
+        const spec = {
+          id,
+          argv,
+          cwd: null,
+          env: { BERTH_COMMAND: 'cmd_other' },
+          stdin: null,
+          timeoutSeconds: 60,
+        };
+        const ended = driver.execute(lease, spec, () => say(), unhurried());
+        await started;
+        return { ended };
+      };
+
+      it('is ended with its whole tree by another, and nothing beside it', async () => {
+        const [mark, beside] = [uniqueSeconds(), uniqueSeconds()];
+        const [left, other] = [
+          await start('cmd_left', tree(mark)),
+          await start('cmd_beside', `sleep ${beside}`),
+        ];
+        await driver.endCommand(lease, 'cmd_left', unhurried());
+        await left.ended;
+        expect(await sleepers(driver, lease, mark)).toEqual([]);
+        expect(await sleepers(driver, lease, beside)).toHaveLength(1);
+        await driver.endCommand(lease, 'cmd_left', unhurried());
+        await driver.endCommand(lease, 'cmd_beside', unhurried());
+        await other.ended;
+        expect(await sleepers(driver, lease, beside)).toEqual([]);
+      });
+
+      it('is ended with what of it has cleared its environment', async () => {
+        const mark = uniqueSeconds();
+        const left = await start('cmd_cleared', `env -i sleep ${mark} & sleep ${mark}`);
+        await driver.endCommand(lease, 'cmd_cleared', unhurried());
+        await left.ended;
+        expect(await sleepers(driver, lease, mark)).toEqual([]);
+      });
+    });
+
     describe('files', () => {
       const read = async (path: string) => buffer(await driver.files(lease).read(path, unhurried()));
       const write = (path: string, content: Buffer | string) =>

@@ -85,6 +85,31 @@ describe('a broker that is killed', () => {
     await wound(second);
   });
 
+  it('while a command runs has what that left running ended by the next one, also where that is killed at it', async () => {
+    const first = await start({ hold: 'execute' });
+    await furnish(first);
+    const { id } = await first.lease('step');
+    const command = await first.run(id, 'sleep', 0);
+    await first.holding();
+    await first.kill();
+    const second = await start({ hold: 'endCommand' });
+    await second.lapse();
+    expect(await second.holding()).toBe(command.id);
+    await second.kill();
+    const third = await start();
+    await third.lapse();
+    await until(
+      () => third.done.filter(({ method }) => method === 'endCommand'),
+      (calls) => calls.length > 0,
+    );
+    await converged(third);
+    expect(third.done.filter(({ method }) => method === 'endCommand')).toEqual([
+      { method: 'endCommand', id: command.id },
+    ]);
+    expect(await third.read(id)).toMatchObject({ state: 'active' });
+    await wound(third);
+  });
+
   it.each(['cut', 'clean'] as const)(
     'while it has to %s gives the resource on only after that',
     async (hold) => {

@@ -100,7 +100,7 @@ for (const type of types) {
 
 function fake(type: DriverType): FakeDriver {
   const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
-  for (const method of ['build', 'verify', 'activate', 'execute', 'clean', 'cut', 'destroy'])
+  for (const method of ['build', 'verify', 'activate', 'execute', 'endCommand', 'clean', 'cut', 'destroy'])
     watch(driver, method, () => method);
   return driver;
 }

@@ -35,7 +35,7 @@ import { IDLE } from './idle.js';
 import { makeContainer, makeGate, removeContainers } from './lifecycle.js';
 import { MachineFacts } from './machine-facts.js';
 import type { Hosts } from './names.js';
-import { endLease, RESIDENTS, restart, settledProcesses } from './processes.js';
+import { endCommand, endLease, RESIDENTS, restart, settledProcesses } from './processes.js';
 import { isRuled } from './runtime.js';
 import { Standbys } from './standbys.js';
 import { verifyContainer } from './verify.js';
@@ -114,6 +114,13 @@ export class DockerHostDriver implements Driver {
       forget: [...ENGINE_ENVIRONMENT, ...names],
     };
     return place.container.running(() => runCommand(place, process, onOutput, call));
+  }
+
+  async endCommand({ resource }: LeaseView, commandId: string): Promise<void> {
+    const container = this.containerOf(resource);
+    const loss = await container.loss();
+    if (loss) throw loss; // before anything is tried that would start it again
+    await container.running(() => endCommand(container, commandId));
   }
 
   async standBy({ resource }: LeaseView): Promise<void> {

@@ -62,6 +62,10 @@ export class LocalHostDriver implements Driver {
     return this.on(lease.resource).execute(lease, process, onOutput, call);
   }
 
+  endCommand(lease: LeaseView, commandId: string, call: Call): Promise<void> {
+    return this.on(lease.resource).endCommand(lease, commandId, call);
+  }
+
   files(lease: LeaseView): Files {
     return this.on(lease.resource).files(lease);
   }

@@ -19,7 +19,7 @@ import {
   removeScript,
   resourceDirectory,
 } from './lease-directory.js';
-import { killScript, markScript } from './process-tree.js';
+import { killCommandScript, killScript, markScript } from './process-tree.js';
 import { quote } from './quote.js';
 import { type CommandRun, runCommand } from './run-command.js';
 import { complete, couldNotMake, enter, exitWith, type Shell } from './shell.js';
@@ -97,6 +97,11 @@ exit 0`;
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
     const run: CommandRun = { lease, directory: leaseDirectory(this.root, lease), process, onOutput };
     return runCommand(this.shell, run, call, this.standbys);
+  }
+
+  async endCommand({ id, resource }: LeaseView, commandId: string, call: Call): Promise<void> {
+    const script = killCommandScript({ resourceId: resource.id, leaseId: id }, commandId);
+    await complete(this.shell, 'Ending a command', script, call);
   }
 
   files(lease: LeaseView): Files {

@@ -48,6 +48,22 @@ export function killScript(mark: TreeMark): string {
 }
 
 /**
+ * Script that kills a command of a lease whose number only the broker knew that ran it, and died: any process of it that
+ * has the command's id in its environment still tells the number.
+ */
+export function killCommandScript(lease: Required<Omit<TreeMark, 'command'>>, commandId: string): string {
+  const limit = `^Max file locks +[^ ]+ +`;
+  return `
+for number in $(
+  for f in $(grep -lsxzF ${quote(`BERTH_COMMAND=${commandId}`)} /proc/[0-9]*/environ); do
+    sed -nE 's/${limit}(${pattern(lease)}) .*/\\1/p' "\${f%environ}limits" 2> /dev/null
+  done | sort -u
+); do
+  ${killAllScript('limits', `${limit}'"$number"' `, MARKED_PASSES)}
+done`;
+}
+
+/**
  * Script that kills every process of a user, whatever id of it is the user's, and waits until none is left. Who runs it
  * without the right to kill only waits.
  */

@@ -94,9 +94,10 @@ function commandScript({ lease, directory, process }: CommandRun): string {
     TMPDIR: directory.tmp,
     LANG: 'C.UTF-8',
     BERTH_LEASE: lease.id,
-    BERTH_COMMAND: process.id,
     BERTH_ARTIFACTS: directory.artifacts,
     ...process.env,
+    // Never the caller's: by it the command is found again whose broker died.
+    BERTH_COMMAND: process.id,
   };
   return [
     'exec 3>&2 2>&1',

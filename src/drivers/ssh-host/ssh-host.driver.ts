@@ -93,6 +93,10 @@ export class SshHostDriver implements Driver {
     }
   }
 
+  endCommand(lease: LeaseView, commandId: string, call: Call): Promise<void> {
+    return this.on(lease.resource).endCommand(lease, commandId, call);
+  }
+
   files(lease: LeaseView): Files {
     return this.on(lease.resource).files(lease);
   }

@@ -19,7 +19,7 @@ import {
   resourceDirectory,
 } from '../posix/lease-directory.js';
 import { type HostFacts, PosixHost } from '../posix/posix-host.js';
-import { killScript, killUserScript } from '../posix/process-tree.js';
+import { killCommandScript, killScript, killUserScript } from '../posix/process-tree.js';
 import { quote } from '../posix/quote.js';
 import { runCommand } from '../posix/run-command.js';
 import { complete, enter, exitWith, type Shell } from '../posix/shell.js';
@@ -90,6 +90,11 @@ mkdir -p ${quote(leases)} && ${enter(leases, 'conflict')} && chmod 1777 .`;
   execute(lease: LeaseView, process: ProcessSpec, onOutput: OnOutput, call: Call): Promise<Exit> {
     const run = { lease, directory: this.directoryOf(lease), process, onOutput };
     return runCommand(this.work, run, call, this.standbys);
+  }
+
+  async endCommand({ id, resource }: LeaseView, commandId: string, call: Call): Promise<void> {
+    const script = killCommandScript({ resourceId: resource.id, leaseId: id }, commandId);
+    await complete(this.work, 'Ending a command', script, call);
   }
 
   files(lease: LeaseView): Files {

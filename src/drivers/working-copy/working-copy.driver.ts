@@ -109,6 +109,11 @@ export class WorkingCopyDriver implements Driver {
     return host.execute(hostLease, { ...process, cwd, env }, onOutput, call);
   }
 
+  endCommand({ resource }: LeaseView, commandId: string, call: Call): Promise<void> {
+    const { host, hostLease } = this.hostOf(resource);
+    return host.endCommand(hostLease, commandId, call);
+  }
+
   expectCommand(lease: LeaseView): void {
     const { host, hostLease } = this.hostOf(lease.resource);
     host.expectCommand?.(hostLease);

@@ -60,6 +60,7 @@ function beginLease(world: World, lease: ModelLease, step: LeaseStep): Begun | u
   const saved = () => lease.state === state && lease.fence === fence;
   switch (step.kind) {
     case 'rest':
+    case 'end-commands':
       return undefined;
     case 'end':
       return releaseLease(lease, step.ended);
