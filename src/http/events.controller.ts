@@ -35,7 +35,7 @@ export class EventsController {
     @Gone() signal: AbortSignal,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const filter = { ...query, after: headers['last-event-id'] ?? cursor ?? query.after };
+    const filter = { ...query, ...goingOn(headers['last-event-id'], cursor, query.after) };
     if (!wantsEventStream(headers.accept)) {
       await reply.send(pageAs(await this.events.list({ ...filter, limit }, by), toEvent));
       return;
@@ -45,6 +45,13 @@ export class EventsController {
       .type(EVENT_STREAM)
       .send(eventStream(messages(this.events.stream(filter, by, signal)), signal));
   }
+}
+
+/** After what to go on, and by which name the caller said so. */
+function goingOn(header?: string, cursor?: string, after?: string): { after?: string; afterIs?: string } {
+  const said = { 'Last-Event-ID': header, cursor, after };
+  const [name, id] = Object.entries(said).find(([, value]) => value !== undefined) ?? [];
+  return { after: id, afterIs: name };
 }
 
 async function* messages(events: AsyncIterable<EventView>): AsyncGenerator<Message> {

@@ -31,6 +31,8 @@ export interface Event extends NewEvent {
 
 export interface EventFilter {
   after?: string;
+  /** What the caller calls `after`, for a fault of it. */
+  afterIs?: string;
   limit: number;
   lease?: string;
   resource?: string;
@@ -54,10 +56,19 @@ export class EventStore {
   /**
    * What comes after `after`, oldest first. Transactions still open are waited for, so no later page can hold an earlier
    * event.
-   * @throws BrokerError `events-gone` where something after `after` is no longer kept
+   * @throws BrokerError `malformed` where `after` is nothing that was ever given out, `events-gone` where something after
+   * it is no longer kept
    */
-  async list({ after, limit, lease, resource, blueprint, consumer }: EventFilter): Promise<Page<Event>> {
-    const [xid, seq] = parseId(after);
+  async list({
+    after,
+    afterIs,
+    limit,
+    lease,
+    resource,
+    blueprint,
+    consumer,
+  }: EventFilter): Promise<Page<Event>> {
+    const [xid, seq] = parseId(after, afterIs);
     const filters = { lease, resource, blueprint, consumer };
     const given = Object.entries(filters).filter(([, value]) => value !== undefined);
     const conditions = given.map(([column], index) => ` AND ${column} = $${index + 4}`).join('');
@@ -71,7 +82,7 @@ export class EventStore {
       },
       [xid, seq, limit + 1, ...given.map(([, value]) => value)],
     );
-    if (after !== undefined) await this.mustBeKept(xid, seq);
+    if (after !== undefined) await this.mustBeKept(xid, seq, afterIs);
     const items = rows.slice(0, limit).map(toEvent);
     return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
   }
@@ -88,20 +99,22 @@ export class EventStore {
   }
 
   /**
-   * That nothing after this id was pruned. Looked at after the events were read, so that what was pruned meanwhile is
+   * That this id is not of a transaction yet to come, and that nothing after it was pruned. Looked at after the events were read, so that what was pruned meanwhile is
    * noticed. An event that is there is proof enough: in a database that was restored elsewhere, numbers begin anew.
    */
-  private async mustBeKept(xid: string, seq: number): Promise<void> {
-    const [gone] = await this.db.rows<{ xid: string; seq: number }>(
+  private async mustBeKept(xid: string, seq: number, name?: string): Promise<void> {
+    const [gone] = await this.db.rows<{ xid: string; seq: number; isToCome: boolean }>(
       {
         name: 'events-gone',
-        text: `SELECT pruned_xid::text AS xid, pruned_seq AS seq FROM installation
-                WHERE (pruned_xid, pruned_seq) > ($1::text::xid8, $2)
+        text: `SELECT pruned_xid::text AS xid, pruned_seq AS seq, to_come AS is_to_come
+                 FROM installation, (SELECT $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS to_come) asked
+                WHERE (to_come OR (pruned_xid, pruned_seq) > ($1::text::xid8, $2))
                   AND NOT EXISTS (SELECT FROM events WHERE xid = $1::text::xid8 AND seq = $2)`,
       },
       [xid, seq],
     );
     if (!gone) return;
+    if (gone.isToCome) throw notAnId(name);
     throw new BrokerError(
       'events-gone',
       'Some of what came after that event is no longer kept: what you know may be out of date. Read anew what you follow, then go on after `details.after`.',
@@ -143,12 +156,14 @@ function toEvent({ xid, seq, at, kind, data, ...subjects }: Record<string, unkno
   };
 }
 
-function parseId(id: string | undefined): [string, number] {
+function parseId(id: string | undefined, name?: string): [string, number] {
   if (id === undefined) return ['0', 0];
   const match = /^(\d{1,19})-(\d{1,15})$/.exec(id);
-  if (!match) {
-    const errors = [{ path: 'after', message: 'must be the id of an event' }];
-    throw new BrokerError('malformed', 'That is not the id of an event.', { errors });
-  }
+  if (!match) throw notAnId(name);
   return [match[1] as string, Number(match[2])];
+}
+
+function notAnId(name = 'after'): BrokerError {
+  const errors = [{ path: name, message: 'must be the id of an event' }];
+  return new BrokerError('malformed', 'That is not the id of an event.', { errors });
 }

@@ -126,6 +126,22 @@ describe('the log', () => {
     expect(known).not.toContain(later[0]);
   });
 
+  it.each([
+    ['?after=zzz', {}, 'after'],
+    ['?cursor=zzz', {}, 'cursor'],
+    ['', { 'last-event-id': 'zzz' }, 'Last-Event-ID'],
+    ['?after=999999999999-1', {}, 'after'],
+    ['?cursor=999999999999-1', {}, 'cursor'],
+    ['', { 'last-event-id': '999999999999-1' }, 'Last-Event-ID'],
+  ])('refuses to go on from what it has never said: %s %j', async (query, headers, path) => {
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const { status, body } = await world.call(`GET /v1/events${query}`, {
+        headers: { accept, ...headers },
+      });
+      expect([status, body.code, body.errors?.[0]?.path]).toEqual([400, 'malformed', path]);
+    }
+  });
+
   it('shows a consumer nothing of another', async () => {
     const { id } = await world.lease();
     const { status, body } = await world.call(`GET /v1/events?lease=${id}`, { token: world.tokens.other });
