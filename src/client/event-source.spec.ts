@@ -43,6 +43,24 @@ describe('resuming', () => {
     expect(asked).toEqual([undefined, '1']);
   });
 
+  it('goes on after a place that it was told without an event, and shows nobody that', async () => {
+    const asked: (string | undefined)[] = [];
+    const connect = async (after: string | undefined) => {
+      asked.push(after);
+      if (asked.length === 1) return cut(': berth\n\n: at 5-0\nid: 5-0\n\n');
+      return asked.length === 2
+        ? cut('id: 6-1\ndata: a\n\n: at 9-0\nid: 9-0\n\n: still here\n\n')
+        : chunks('id: 9-1\ndata: b\n\n');
+    };
+    const found: string[] = [];
+    for await (const { data } of resuming(connect, undefined)) {
+      found.push(data);
+      if (found.length === 2) break;
+    }
+    expect(found).toEqual(['a', 'b']);
+    expect(asked).toEqual([undefined, '5-0', '9-0']);
+  });
+
   it.each([
     ['could not be opened', new Error('refused')],
     ['is refused', new ProblemError({ status: 404, code: 'not-found', detail: 'No.' })],

@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ProblemError } from './problem-error.js';
 
+/** Comment that says beside an `id` without data, which the parser drops, from where to go on. */
+const PLACE = 'at ';
+
 /** Times that a broken stream is taken up again before its fault is believed, a second apart. */
 const ATTEMPTS = 30;
 
@@ -21,7 +24,10 @@ export async function* resuming(
     try {
       const bytes = await connect(after);
       opened = true;
-      for await (const message of messagesOf(bytes)) {
+      const place = (id: string) => {
+        after = id;
+      };
+      for await (const message of messagesOf(bytes, place)) {
         attempts = 0;
         after = message.id ?? after;
         yield message;
@@ -34,13 +40,26 @@ export async function* resuming(
   }
 }
 
-/** The messages in bytes that come in any cut. */
-export async function* messagesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<EventSourceMessage> {
-  const arrived: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (message) => arrived.push(message) });
+/**
+ * The messages in bytes that come in any cut.
+ *
+ * @param onPlace is told where to go on from where there is no message, in the order of the messages
+ */
+export async function* messagesOf(
+  bytes: AsyncIterable<Uint8Array>,
+  onPlace: (id: string) => void = () => undefined,
+): AsyncGenerator<EventSourceMessage> {
+  const arrived: (EventSourceMessage | string)[] = [];
+  const parser = createParser({
+    onEvent: (message) => arrived.push(message),
+    onComment: (comment) => comment.startsWith(PLACE) && arrived.push(comment.slice(PLACE.length)),
+  });
   const decoder = new TextDecoder();
   for await (const chunk of bytes) {
     parser.feed(decoder.decode(chunk, { stream: true }));
-    yield* arrived.splice(0);
+    for (const one of arrived.splice(0)) {
+      if (typeof one === 'string') onPlace(one);
+      else yield one;
+    }
   }
 }

@@ -714,7 +714,7 @@ export interface paths {
         };
         /**
          * Read the log
-         * @description As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own. Events are kept for a set time; going on from one before that is refused, and `details.after` says from where on all are there.
+         * @description As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and resumed after a cut by `Last-Event-ID` without a gap or a double; an `id` without an event, at the beginning and while nothing happens, is a place to go on from, too. A consumer sees its own. Events are kept for a set time; going on from one before that is refused, and `details.after` says from where on all are there.
          */
         get: operations["Events.list"];
         put?: never;

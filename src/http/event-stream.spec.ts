@@ -37,6 +37,10 @@ describe('eventStream', () => {
     await text(stream);
   });
 
+  it('tells a place without data in a way that counts for who goes on from it', () => {
+    expect(encode({ id: '9-0' })).toBe(': at 9-0\nid: 9-0\n\n');
+  });
+
   it('keeps line breaks of the data out of the framing', () => {
     expect(encode({ data: 'a\n\nid: 9\r' })).toBe('data: "a\\n\\nid: 9\\r"\n\n');
   });

@@ -5,7 +5,8 @@ import { PassThrough, type Readable } from 'node:stream';
 export interface Message {
   event?: string;
   id?: string;
-  data: unknown;
+  /** Absent: only a place to go on from. */
+  data?: unknown;
 }
 
 export const EVENT_STREAM = 'text/event-stream';
@@ -40,8 +41,12 @@ async function pump(
   }
 }
 
-/** JSON has no line breaks of its own, so one `data` line holds it. */
+/**
+ * JSON has no line breaks of its own, so one `data` line holds it. An `id` without data reaches no listener, but counts;
+ * the comment is for readers whose parser drops it.
+ */
 export function encode({ event, id, data }: Message): string {
+  if (data === undefined) return `: at ${id}\nid: ${id}\n\n`;
   const head = [...(event ? [`event: ${event}`] : []), ...(id ? [`id: ${id}`] : [])];
   return [...head, `data: ${JSON.stringify(data)}`, '', ''].join('\n');
 }

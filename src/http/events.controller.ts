@@ -1,7 +1,7 @@
 import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { EventService, type EventView } from '../broker/event.service.js';
+import { EventService, type Place } from '../broker/event.service.js';
 import type { Principal } from '../domain/consumer.js';
 import { Anyone } from './access.js';
 import { Describe } from './describe.js';
@@ -21,7 +21,8 @@ export class EventsController {
     summary: 'Read the log',
     description:
       'As JSON: one page, oldest first; `nextCursor` is the `after` of the next. As `text/event-stream`: live, and ' +
-      'resumed after a cut by `Last-Event-ID` without a gap or a double. A consumer sees its own. ' +
+      'resumed after a cut by `Last-Event-ID` without a gap or a double; an `id` without an event, at the beginning and ' +
+      'while nothing happens, is a place to go on from, too. A consumer sees its own. ' +
       'Events are kept for a set time; going on from one before that is refused, and `details.after` says from where on all are there.',
     answers: { 200: { 'application/json': EventPage, 'text/event-stream': Event } },
     faults: ['events-gone'],
@@ -40,10 +41,10 @@ export class EventsController {
       await reply.send(pageAs(await this.events.list({ ...filter, limit }, by), toEvent));
       return;
     }
-    await this.events.list({ ...filter, limit: 1 }, by); // a fault is told by the status, before anything is sent
+    const after = await this.events.beginning(filter); // a fault is told by the status, before anything is sent
     await reply
       .type(EVENT_STREAM)
-      .send(eventStream(messages(this.events.stream(filter, by, signal)), signal));
+      .send(eventStream(messages(this.events.stream({ ...filter, after }, by, signal)), signal));
   }
 }
 
@@ -54,6 +55,7 @@ function goingOn(header?: string, cursor?: string, after?: string): { after?: st
   return { after: id, afterIs: name };
 }
 
-async function* messages(events: AsyncIterable<EventView>): AsyncGenerator<Message> {
-  for await (const event of events) yield { id: event.id, event: event.kind, data: toEvent(event) };
+async function* messages(places: AsyncIterable<Place>): AsyncGenerator<Message> {
+  for await (const { id, event } of places)
+    yield event ? { id, event: event.kind, data: toEvent(event) } : { id };
 }

@@ -1,5 +1,5 @@
 import { BrokerError } from '../domain/errors.js';
-import type { Queryable } from './database.js';
+import { one, type Queryable } from './database.js';
 import type { Page } from './page.js';
 
 /** What an event can be about. */
@@ -40,6 +40,11 @@ export interface EventFilter {
   consumer?: string;
 }
 
+export interface EventPage extends Page<Event> {
+  /** Up to here the log was looked through: what comes later comes after it. */
+  upTo: string;
+}
+
 /**
  * The only log, and the audit trail. `xid` is shown as text, and a bare name in ORDER BY means what is shown: order by
  * the table's column, or 10 comes before 9 and no index helps.
@@ -67,24 +72,40 @@ export class EventStore {
     resource,
     blueprint,
     consumer,
-  }: EventFilter): Promise<Page<Event>> {
+  }: EventFilter): Promise<EventPage> {
     const [xid, seq] = parseId(after, afterIs);
+    const horizon = await this.horizon();
     const filters = { lease, resource, blueprint, consumer };
     const given = Object.entries(filters).filter(([, value]) => value !== undefined);
-    const conditions = given.map(([column], index) => ` AND ${column} = $${index + 4}`).join('');
+    const conditions = given.map(([column], index) => ` AND ${column} = $${index + 5}`).join('');
     const rows = await this.db.rows<Record<string, unknown> & { xid: string; seq: number }>(
       {
         text: `SELECT xid::text, seq, at, kind, lease, resource, blueprint, consumer, "authorization", command, operation,
                       principal, data
                  FROM events
-                WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < ${HORIZON}${conditions}
+                WHERE (xid, seq) > ($1::text::xid8, $2) AND xid < $4::text::xid8${conditions}
                 ORDER BY events.xid, events.seq LIMIT $3`,
       },
-      [xid, seq, limit + 1, ...given.map(([, value]) => value)],
+      [xid, seq, limit + 1, horizon, ...given.map(([, value]) => value)],
     );
-    if (after !== undefined) await this.mustBeKept(xid, seq, afterIs);
+    if (after !== undefined) await this.mustBeGood(after, afterIs);
     const items = rows.slice(0, limit).map(toEvent);
-    return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+    const last = items.at(-1)?.id;
+    if (rows.length > limit) return { items, nextCursor: last ?? null, upTo: last ?? `${xid}-${seq}` };
+    // A transaction's events are numbered from 1. Where others came to be waited for since, it stays where it was.
+    const isFurther = BigInt(horizon) > BigInt(xid);
+    return { items, nextCursor: null, upTo: isFurther ? `${horizon}-0` : (last ?? `${xid}-${seq}`) };
+  }
+
+  /** Looked for before the events are: what was open then may be over now, never the other way round. */
+  private async horizon(): Promise<string> {
+    const { horizon } = one(
+      await this.db.rows<{ horizon: string }>({
+        name: 'events-horizon',
+        text: `SELECT ${HORIZON}::text AS horizon`,
+      }),
+    );
+    return horizon;
   }
 
   /** Id of the newest event that `list` would show, or would have before it was pruned, to follow from now on. */
@@ -100,15 +121,18 @@ export class EventStore {
 
   /**
    * That this id is not of a transaction yet to come, and that nothing after it was pruned. Looked at after the events were read, so that what was pruned meanwhile is
-   * noticed. An event that is there is proof enough: in a database that was restored elsewhere, numbers begin anew.
+   * noticed. An event that is there is proof enough, and what was pruned with a number yet to come is none: in a database
+   * that was restored elsewhere, numbers begin anew.
    */
-  private async mustBeKept(xid: string, seq: number, name?: string): Promise<void> {
+  async mustBeGood(after: string, name?: string): Promise<void> {
+    const [xid, seq] = parseId(after, name);
     const [gone] = await this.db.rows<{ xid: string; seq: number; isToCome: boolean }>(
       {
         name: 'events-gone',
         text: `SELECT pruned_xid::text AS xid, pruned_seq AS seq, to_come AS is_to_come
                  FROM installation, (SELECT $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS to_come) asked
-                WHERE (to_come OR (pruned_xid, pruned_seq) > ($1::text::xid8, $2))
+                WHERE (to_come OR ((pruned_xid, pruned_seq) > ($1::text::xid8, $2)
+                                   AND pruned_xid < pg_snapshot_xmax(pg_current_snapshot())))
                   AND NOT EXISTS (SELECT FROM events WHERE xid = $1::text::xid8 AND seq = $2)`,
       },
       [xid, seq],

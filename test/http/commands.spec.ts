@@ -126,6 +126,63 @@ describe('the log', () => {
     expect(known).not.toContain(later[0]);
   });
 
+  /** A live stream, read message by message. */
+  const follow = async (query: string, headers: Record<string, string> = {}) => {
+    const abort = new AbortController();
+    const response = await fetch(`${world.url}/v1/events${query}`, {
+      headers: { authorization: `Bearer ${world.tokens.step}`, accept: 'text/event-stream', ...headers },
+      signal: abort.signal,
+    });
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    return {
+      /** The next that has an id; undefined at the end. */
+      async next(): Promise<{ id?: string; event?: string } | undefined> {
+        for (;;) {
+          const [message, ...rest] = text.split('\n\n');
+          if (rest.length === 0) {
+            const { done, value } = (await reader?.read()) ?? { done: true };
+            if (done) return undefined;
+            text += value;
+            continue;
+          }
+          text = rest.join('\n\n');
+          const id = /^id: (.+)$/m.exec(message ?? '')?.[1];
+          if (id) return { id, event: /^event: (.+)$/m.exec(message ?? '')?.[1] };
+        }
+      },
+      close: () => abort.abort(),
+    };
+  };
+
+  it('tells each event once, one page after the other on one stream', async () => {
+    const { id } = await world.lease();
+    const { items } = (await world.call(`GET /v1/events?lease=${id}`)).body;
+    const stream = await follow(`?lease=${id}&after=0-0`);
+    const told = [await stream.next()];
+    expect(told).toEqual([{ id: '0-0' }]);
+    for (const _ of items) told.push(await stream.next());
+    await run(id, { argv: ['echo', 'hi'] });
+    told.push(await stream.next(), await stream.next());
+    stream.close();
+    const kinds = items.map(({ kind }: { kind: string }) => kind);
+    expect(told.slice(1).map((one) => one?.event)).toEqual([...kinds, 'command.running', 'command.exited']);
+    expect(new Set(told.map((one) => one?.id)).size).toBe(told.length);
+  });
+
+  it('says at once from where it goes on, so that nothing is missed where it is cut before the first event', async () => {
+    const { id } = await world.lease();
+    const first = await follow(`?lease=${id}`);
+    const from = await first.next();
+    first.close();
+    expect(from).toEqual({ id: expect.any(String) });
+    await run(id, { argv: ['echo', 'hi'] });
+    const second = await follow(`?lease=${id}`, { 'last-event-id': from?.id ?? '' });
+    expect(await second.next()).toEqual(from);
+    expect(await second.next()).toMatchObject({ event: 'command.running' });
+    second.close();
+  });
+
   it.each([
     ['?after=zzz', {}, 'after'],
     ['?cursor=zzz', {}, 'cursor'],

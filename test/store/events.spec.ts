@@ -71,6 +71,29 @@ describe('the log', () => {
     expect(await kinds(after)).toEqual(['meanwhile']);
   });
 
+  it('was looked through as far as it says, also where nothing was found, and never further', async () => {
+    await events.record([
+      { kind: 'mine', lease: 'lease_1' },
+      { kind: 'other', lease: 'lease_2' },
+    ]);
+    const mine = async (after: string) => events.list({ after, limit: 1, lease: 'lease_1' });
+    const full = await mine('0-0');
+    expect(full.items.map(({ kind }) => kind)).toEqual(['mine']);
+    const quiet = await mine(full.upTo);
+    expect(quiet.items).toEqual([]);
+    expect(await kinds(quiet.upTo)).toEqual([]);
+    const early = await transactionOn(
+      database.url,
+      `INSERT INTO events (kind, lease) VALUES ('early', 'lease_1')`,
+    );
+    await events.record([{ kind: 'late', lease: 'lease_1' }]);
+    const held = await mine(quiet.upTo);
+    expect(held.items).toEqual([]);
+    await early.query('COMMIT');
+    expect(await kinds(held.upTo)).toEqual(['early', 'late']);
+    expect((await mine('0-0')).upTo).toBe(full.items[0]?.id);
+  });
+
   it('is in the order of its transactions’ numbers, whatever their digits', async () => {
     const other = new Database(elsewhere.url);
     const log = new EventStore(other);

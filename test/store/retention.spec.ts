@@ -227,5 +227,7 @@ describe('the log, once pruned', () => {
     const [one] = (await events.list({ limit: 9 })).items;
     expect(kinds((await events.list({ after: one?.id, limit: 9 })).items)).toEqual(['two']);
     expect(await events.latest()).not.toBe('9000000000-1');
+    const { upTo } = await events.list({ after: one?.id, limit: 9 });
+    expect(kinds((await events.list({ after: upTo, limit: 9 })).items)).toEqual([]);
   });
 });
