@@ -32,13 +32,18 @@ export class EventService {
     return after;
   }
 
-  /** First `after` itself, then what comes after it, until `signal` aborts. */
+  /**
+   * First `after` itself, then what comes after it, until `signal` aborts.
+   *
+   * @param caller says who reads, and throws where they may not any more; asked again before anything more is told
+   */
   async *stream(
     filter: Omit<EventFilter, 'limit' | 'after'> & { after: string },
-    by: Principal,
+    caller: () => Promise<Principal>,
     signal: AbortSignal,
   ): AsyncIterable<Place> {
     let { after } = filter;
+    let by = await caller();
     const look = async () => {
       const page = await this.events.list(visible({ ...filter, after, limit: STREAM_PAGE }, by));
       after = page.upTo;
@@ -50,6 +55,7 @@ export class EventService {
         waitSeconds: this.quietSeconds,
         signal,
       });
+      by = await caller();
       for (const event of items) yield { id: event.id, event };
       if (items.length === 0) yield { id: after };
     }

@@ -2,8 +2,10 @@ import { Controller, Get, Headers, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { EventService, type Place } from '../broker/event.service.js';
+import { IdentityService } from '../broker/identity.service.js';
 import type { Principal } from '../domain/consumer.js';
 import { Anyone } from './access.js';
+import { bearerToken } from './bearer.guard.js';
 import { Describe } from './describe.js';
 import { Event, EventPage, EventQuery, toEvent } from './event.dto.js';
 import { EVENT_STREAM, eventStream, type Message, wantsEventStream } from './event-stream.js';
@@ -14,7 +16,10 @@ import { By, Gone } from './request.js';
 @Controller('v1/events')
 @Anyone()
 export class EventsController {
-  constructor(private readonly events: EventService) {}
+  constructor(
+    private readonly events: EventService,
+    private readonly identities: IdentityService,
+  ) {}
 
   @Get()
   @Describe({
@@ -42,9 +47,10 @@ export class EventsController {
       return;
     }
     const after = await this.events.beginning(filter); // a fault is told by the status, before anything is sent
+    const caller = () => this.identities.authenticate(bearerToken(headers.authorization));
     await reply
       .type(EVENT_STREAM)
-      .send(eventStream(messages(this.events.stream({ ...filter, after }, by, signal)), signal));
+      .send(eventStream(messages(this.events.stream({ ...filter, after }, caller, signal)), signal));
   }
 }
 

@@ -29,7 +29,7 @@ describe('a stream on which nothing happens', () => {
     const service = new EventService(store, new Signals(), 0.01);
     const abort = new AbortController();
     const places = service
-      .stream({ lease: 'lease_mine', after: await store.latest() }, ADMIN, abort.signal)
+      .stream({ lease: 'lease_mine', after: await store.latest() }, async () => ADMIN, abort.signal)
       [Symbol.asyncIterator]();
     const from = (await places.next()).value?.id as string;
     await store.record([

@@ -183,6 +183,17 @@ describe('the log', () => {
     second.close();
   });
 
+  it('tells nothing more to a token that was revoked', async () => {
+    const { id: leaseId } = await world.lease();
+    const { id, token } = (await world.call('POST /v1/consumers/step/tokens')).body;
+    const stream = await follow(`?lease=${leaseId}`, { authorization: `Bearer ${token}` });
+    expect(await stream.next()).toEqual({ id: expect.any(String) });
+    await world.call(`DELETE /v1/consumers/step/tokens/${id}`);
+    await run(leaseId, { argv: ['echo', 'hi'] });
+    // It ends, or is broken off.
+    expect(await stream.next().catch(() => undefined)).toBeUndefined();
+  });
+
   it.each([
     ['?after=zzz', {}, 'after'],
     ['?cursor=zzz', {}, 'cursor'],
