@@ -59,8 +59,9 @@ export class Callers {
     const { note } = this.options;
     const isLeft = turn % 97 === 0;
     const { consumer, type, blueprint, priority } = wish;
-    note({ kind: 'asked', key, ...wish });
-    const askedAt = performance.now();
+    // Reckoned from when it was asked for, which was before its life began.
+    const endsAt = isLeft ? performance.now() + 1000 * SHORT_TTL_SECONDS : Number.POSITIVE_INFINITY;
+    note({ kind: 'asked', key, ...wish, ...(isLeft && { until: endsAt }) });
     const body = {
       type,
       blueprints: [blueprint],
@@ -73,20 +74,19 @@ export class Callers {
     const headers = { 'idempotency-key': key, prefer: 'wait=5' };
     let lease = (await this.until('POST /v1/leases', consumer, { body, headers })).body;
     note({ kind: 'answered', key, lease: lease.id });
-    if (turn % 53 === 0 && lease.state === 'pending') return this.release(lease, consumer);
+    if (turn % 53 === 0 && !isLeft && lease.state === 'pending') {
+      note({ kind: 'cancelled', lease: lease.id });
+      return this.release(lease, consumer);
+    }
     while (lease.state === 'pending' || lease.state === 'acquired') {
       lease = (await this.until(`GET /v1/leases/${lease.id}`, consumer, { headers: { prefer: 'wait=5' } }))
         .body;
     }
-    if (lease.state !== 'active') {
-      if (isLeft) return; // it expired before an answer came through
-      throw new Error(`Lease ${lease.id} ended before it was held: ${lease.ended}`);
-    }
-    const begunAt = performance.now();
-    // Reckoned from when it was asked for, which was before its life began.
-    const endsAt = isLeft ? askedAt + 1000 * SHORT_TTL_SECONDS : Number.POSITIVE_INFINITY;
-    if (begunAt >= endsAt) return;
     const { id, resource, fence } = lease;
+    const begunAt = performance.now();
+    if (isLeft && (lease.state !== 'active' || begunAt >= endsAt))
+      return note({ kind: 'missed', lease: id, at: begunAt });
+    if (lease.state !== 'active') throw new Error(`Lease ${id} ended before it was held: ${lease.ended}`);
     this.grants += 1;
     note({ kind: 'begins', lease: id, resource, fence, at: begunAt });
     if (isLeft) return note({ kind: 'ends', lease: id, at: endsAt, how: 'left' });

@@ -1,21 +1,39 @@
 import { describe, expect, it } from '@jest/globals';
 import { checkHistory } from './check-history.js';
-import type { History, LogEvent, Note } from './history.js';
+import type { History, LogEvent, Note, Wish } from './history.js';
 
-/** Two hosts of `box` that take one lease, and one machine of `fleet` that takes two; leases a, b, c and d of one consumer. */
+/** What a broker's log and its callers tell, each event in a transaction of its own. */
 class Story {
-  readonly events: LogEvent[] = [];
-  readonly notes: Note[] = [];
+  readonly events: LogEvent[];
+  readonly notes: Note[];
   private readonly fences = new Map<string, number>();
   private now = 0;
 
-  built(resource: string, blueprint = 'box'): this {
-    return this.log('resource.pending', { resource, blueprint });
+  /** Goes on as another did so far. */
+  constructor({ events, notes }: { events: LogEvent[]; notes: Note[] } = { events: [], notes: [] }) {
+    this.events = [...events];
+    this.notes = [...notes];
   }
 
-  asked(lease: string, wish: { blueprint?: string; consumer?: string; key?: string } = {}): this {
-    const { blueprint = 'box', consumer = 'ci', key = `key of ${lease}` } = wish;
-    this.notes.push({ kind: 'asked', key, consumer, type: 'host', blueprint, priority: 0 });
+  built(resource: string, blueprint = 'box'): this {
+    return this.log('resource.pending', { resource, blueprint }).log('resource.active', {
+      resource,
+      blueprint,
+      data: { from: 'pending' },
+    });
+  }
+
+  gone(resource: string, blueprint = 'box'): this {
+    return this.log('resource.released', { resource, blueprint, data: { from: 'active' } }).log(
+      'resource.destroyed',
+      { resource, blueprint, data: { from: 'released' } },
+    );
+  }
+
+  asked(lease: string, wish: Partial<Wish> & { key?: string; until?: number } = {}): this {
+    const { consumer = 'ci', key = `key of ${lease}` } = wish;
+    const usual = { consumer, type: 'host', blueprint: 'box', priority: 0 } as const;
+    this.notes.push({ kind: 'asked', ...usual, ...wish, key });
     this.notes.push({ kind: 'answered', key, lease });
     return this.log('lease.pending', { lease, consumer });
   }
@@ -36,14 +54,39 @@ class Story {
     return this.log('lease.active', { lease, resource, blueprint, consumer: 'ci', data });
   }
 
-  released(lease: string, resource: string, reason = 'released'): this {
+  released(lease: string, resource: string): this {
     this.notes.push({ kind: 'ends', lease, at: this.tick(), how: 'released' });
-    this.log('lease.released', { lease, resource, data: { reason } });
-    return this.log('lease.destroyed', { lease, resource });
+    return this.over(lease, { resource });
+  }
+
+  cancelled(lease: string): this {
+    this.notes.push({ kind: 'cancelled', lease });
+    return this.over(lease, { reason: 'cancelled' });
+  }
+
+  /** By the log alone. */
+  over(
+    lease: string,
+    { how = 'released', reason = how, resource }: { how?: string; reason?: string; resource?: string } = {},
+  ): this {
+    return this.log(`lease.${how}`, { lease, resource, data: { reason } }).log('lease.destroyed', {
+      lease,
+      resource,
+    });
+  }
+
+  /** Asked for by one consumer, granted and released, again and again. */
+  served(times: number, consumer: string, resource: string): this {
+    for (let nth = 1; nth <= times; nth += 1) {
+      const lease = `${consumer}-${nth}`;
+      this.asked(lease, { consumer }).granted(lease, resource).released(lease, resource);
+    }
+    return this;
   }
 
   log(kind: string, fields: Partial<LogEvent>): this {
     this.events.push({
+      transaction: String(this.events.length),
       kind,
       lease: null,
       resource: null,
@@ -55,12 +98,12 @@ class Story {
     return this;
   }
 
-  faults({ live = [] as string[], patience = 10 } = {}): string[] {
+  faults({ live = [] as string[], wanted = 0 } = {}): string[] {
     const limits = {
       box: { resources: 2, leasesPerResource: 1 },
       fleet: { resources: 1, leasesPerResource: 2 },
     };
-    const history: History = { events: this.events, notes: this.notes, limits, live, patience };
+    const history: History = { events: this.events, notes: this.notes, limits, live, wanted };
     return checkHistory(history);
   }
 
@@ -70,6 +113,7 @@ class Story {
   }
 }
 
+/** Two hosts of `box` that take one lease, and one machine of `fleet` that takes two. */
 const story = () => new Story().built('r1').built('r2').built('m1', 'fleet');
 
 describe('a history without a fault', () => {
@@ -88,18 +132,24 @@ describe('a history without a fault', () => {
     expect(good.faults()).toEqual([]);
   });
 
-  it('of a shared resource, a lease that lives, and one that was left to expire', () => {
+  it('of a shared resource, one that was left to expire, one that expired unseen, and the broker’s own that lives', () => {
     const fleet = { blueprint: 'fleet' };
-    const good = story()
-      .asked('a', fleet)
-      .granted('a', 'm1', fleet)
-      .asked('b', fleet)
-      .granted('b', 'm1', fleet);
-    good.notes.push({ kind: 'ends', lease: 'a', at: 10, how: 'left' });
-    good.notes.push({ kind: 'ends', lease: 'b', at: 10, how: 'left' });
-    good.log('lease.released', { lease: 'a', resource: 'm1', data: { reason: 'expired' } });
-    good.log('lease.destroyed', { lease: 'a', resource: 'm1' });
-    expect(good.faults({ live: ['b'] })).toEqual([]);
+    const good = story().log('lease.pending', { lease: 'own' }).asked('a', fleet).granted('a', 'm1', fleet);
+    good.asked('b', { until: 9 });
+    good.notes.push({ kind: 'ends', lease: 'a', at: 8, how: 'left' });
+    good.notes.push({ kind: 'missed', lease: 'b', at: 10 });
+    const data = { from: 'pending', fence: 1 };
+    good.log('lease.active', { lease: 'b', resource: 'r1', blueprint: 'box', consumer: 'ci', data });
+    good.over('a', { reason: 'expired', resource: 'm1' }).over('b', { reason: 'expired', resource: 'r1' });
+    expect(good.faults({ live: ['own'], wanted: 1 })).toEqual([]);
+  });
+
+  it('of one that was cancelled while it waited, or while it was granted', () => {
+    const good = story().asked('a').asked('b').cancelled('a');
+    const data = { from: 'pending', fence: 1 };
+    good.log('lease.active', { lease: 'b', resource: 'r1', blueprint: 'box', consumer: 'ci', data });
+    good.notes.push({ kind: 'cancelled', lease: 'b' });
+    expect(good.over('b', { resource: 'r1' }).faults()).toEqual([]);
   });
 
   it('of a lease that lost its resource before it was active, and came first again', () => {
@@ -155,24 +205,23 @@ describe('a history is faulty where', () => {
 
   it('a blueprint has more resources than it may', () => {
     expect(story().built('r3').faults()).toEqual(['box had 3 resources with r3, and may have 2']);
-    expect(
-      story().log('resource.destroyed', { resource: 'r1', blueprint: 'box' }).built('r3').faults(),
-    ).toEqual([]);
+    expect(story().gone('r1').built('r3').faults()).toEqual([]);
   });
 
   it('a resource is destroyed while held', () => {
     const bad = story().asked('a').granted('a', 'r1');
-    bad.log('resource.destroyed', { resource: 'r1', blueprint: 'box' }).released('a', 'r1');
+    bad.gone('r1').released('a', 'r1');
     expect(bad.faults()).toEqual(['r1 was destroyed while held by a']);
   });
 
-  it('a lease has no end and is not there', () => {
-    expect(story().asked('a').faults()).toEqual(['lease a was lost']);
-    expect(
-      story()
-        .asked('a')
-        .faults({ live: ['a'] }),
-    ).toEqual([]);
+  it('a lease has no end, whether it is there or not', () => {
+    const bad = story().asked('a');
+    bad.notes.push({ kind: 'cancelled', lease: 'a' });
+    expect(bad.faults()).toEqual(['lease a was lost']);
+    expect(bad.faults({ live: ['a'] })).toEqual(['lease a is pending for ever']);
+    const stuck = story().asked('a').granted('a', 'r1').released('a', 'r1');
+    stuck.events.pop();
+    expect(stuck.faults({ live: ['a'] })).toEqual(['lease a is released for ever']);
   });
 
   it.each([1, 0])('a fence goes from 1 to %d', (fence) => {
@@ -189,36 +238,105 @@ describe('a history is faulty where', () => {
   });
 
   it('a lease is taken from its holder', () => {
-    const bad = story().asked('a').granted('a', 'r1').released('a', 'r1', 'expired');
-    expect(bad.faults()).toEqual(['a was released by its holder, and by the log it was expired']);
-    const broken = story().asked('a').granted('a', 'r1').released('a', 'r1');
-    broken.log('lease.broken', { lease: 'a', resource: 'r1', data: { reason: 'resource-lost' } });
-    expect(broken.faults()).toEqual([
-      'a was released by its holder, and by the log it was broken: resource-lost',
+    const bad = story().asked('a').granted('a', 'r1');
+    bad.notes.push({ kind: 'ends', lease: 'a', at: 2, how: 'released' });
+    const broken = new Story(bad);
+    expect(bad.over('a', { reason: 'expired', resource: 'r1' }).faults()).toEqual([
+      'a was released by its caller, and by the log it was expired',
     ]);
+    expect(broken.over('a', { how: 'broken', reason: 'resource-lost', resource: 'r1' }).faults()).toEqual([
+      'a was released by its caller, and by the log it was broken: resource-lost',
+    ]);
+  });
+
+  it.each([
+    ['released', 'cancelled', 'cancelled'],
+    ['broken', 'revoked', 'broken: revoked'],
+  ])('the broker gives up a waiter by itself: it is %s', (how, reason, so) => {
+    const bad = story().asked('a').over('a', { how, reason });
+    expect(bad.faults()).toEqual([
+      'a was never held by its caller',
+      `a was kept by its caller, and by the log it was ${so}`,
+    ]);
+  });
+
+  it('a lease is granted and expires, and its caller never held it', () => {
+    const bad = story().asked('a').granted('a', 'r1').over('a', { reason: 'expired', resource: 'r1' });
+    bad.notes.pop();
+    expect(bad.faults()).toEqual([
+      'a was never held by its caller',
+      'a was kept by its caller, and by the log it was expired',
+    ]);
+    bad.notes.push({ kind: 'missed', lease: 'a', at: 5 });
+    expect(bad.faults()).toEqual(['a was over before its caller held it, and before its time']);
+  });
+
+  it('a lease is granted twice, or again after its end', () => {
+    const bad = story().asked('a').granted('a', 'r1').granted('a', 'r1').released('a', 'r1');
+    expect(bad.faults()).toContain('a went from active to active');
+    const dead = story().asked('a').granted('a', 'r1').released('a', 'r1').granted('a', 'r2');
+    expect(dead.released('a', 'r2').faults()).toContain('a went from destroyed to active');
+  });
+
+  it('a lease that is held is destroyed, and neither released nor broken before', () => {
+    const bad = story().asked('a').granted('a', 'r1').released('a', 'r1');
+    bad.events.splice(-2, 1);
+    expect(bad.faults()).toEqual(['a went from active to destroyed']);
+  });
+
+  it('a grant is of another blueprint than was asked for', () => {
+    const bad = story().asked('a').granted('a', 'm1', { blueprint: 'fleet' }).released('a', 'm1');
+    expect(bad.faults()).toEqual(['a asked for box and was granted m1 of fleet']);
+    const lie = story().asked('a').granted('a', 'm1').released('a', 'm1');
+    expect(lie.faults()).toEqual(['a was granted m1 as of box, which is of fleet']);
+  });
+
+  it('a grant is on what was never built, is not built yet, or is over', () => {
+    const none = story().asked('a').granted('a', 'r9').released('a', 'r9');
+    expect(none.faults()).toEqual(['a was granted r9, which was never built']);
+    const early = new Story().log('resource.pending', { resource: 'r1', blueprint: 'box' });
+    expect(early.asked('a').granted('a', 'r1').released('a', 'r1').faults()).toEqual([
+      'a was granted r1, which is pending',
+    ]);
+    const late = story().gone('r1').asked('a').granted('a', 'r1').released('a', 'r1');
+    expect(late.faults()).toEqual(['a was granted r1, which is destroyed']);
+  });
+
+  it('a caller asked and was never answered', () => {
+    const bad = story().asked('a').granted('a', 'r1').released('a', 'r1');
+    const type = 'host';
+    bad.notes.push({ kind: 'asked', key: 'k', consumer: 'ci', type, blueprint: 'box', priority: 0 });
+    expect(bad.faults()).toEqual(['key k was never answered']);
+  });
+
+  it('less was held than was to be recorded', () => {
+    expect(new Story().faults({ wanted: 1 })).toEqual(['0 holds were recorded of 1 that were wanted']);
   });
 
   it('a holder’s log stops', () => {
     const bad = story().asked('a').granted('a', 'r1').released('a', 'r1');
     bad.notes.pop();
-    expect(bad.faults()).toEqual(['the holder of a wrote no end']);
+    expect(bad.faults()).toEqual([
+      'the holder of a wrote no end',
+      'a was kept by its caller, and by the log it was released',
+    ]);
   });
 
   it('a request that was sent again got a second lease', () => {
-    const bad = story().asked('a', { key: 'k' }).asked('b', { key: 'k' });
-    expect(bad.faults({ live: ['a', 'b'] })).toEqual(['key k got two leases: a and b']);
-    const silent = story().asked('a').log('lease.pending', { lease: 'x', consumer: 'ci' });
-    expect(silent.faults({ live: ['a', 'x'] })).toEqual([
-      'lease x was made for nobody: no caller was answered with it',
-    ]);
+    const bad = story().asked('a', { key: 'k' }).asked('b', { key: 'k' }).cancelled('a').cancelled('b');
+    expect(bad.faults()).toEqual(['key k got two leases: a and b']);
+    const silent = story().log('lease.pending', { lease: 'x', consumer: 'ci' }).over('x');
+    expect(silent.faults()).toEqual(['lease x was made for nobody: no caller was answered with it']);
   });
 
   it('two requests got one lease, or one that the log does not know', () => {
     const bad = story().asked('a', { key: 'k' });
-    bad.notes.push({ kind: 'answered', key: 'l', lease: 'a' });
-    expect(bad.faults({ live: ['a'] })).toEqual(['lease a was given to two keys: k and l']);
+    const usual = { consumer: 'ci', type: 'host', blueprint: 'box', priority: 0 } as const;
+    bad.notes.push({ kind: 'asked', key: 'l', ...usual }, { kind: 'answered', key: 'l', lease: 'a' });
+    expect(bad.cancelled('a').faults()).toEqual(['lease a was given to two keys: k and l']);
     const unknown = story();
     unknown.asked('a').events.pop();
+    unknown.notes.push({ kind: 'cancelled', lease: 'a' });
     expect(unknown.faults()).toEqual(['lease a was given to a caller and is not in the log']);
   });
 
@@ -235,12 +353,38 @@ describe('a history is faulty where', () => {
     expect(others.released('a', 'r2').released('b', 'r1').faults()).toEqual([]);
   });
 
-  it('one waits while its equals are served again and again', () => {
-    const bad = story().asked('a');
-    for (const lease of ['b', 'c', 'd'])
-      bad.asked(lease, { consumer: 'deploy' }).granted(lease, 'r1').released(lease, 'r1');
-    bad.granted('a', 'r1').released('a', 'r1');
-    expect(bad.faults({ patience: 2 })).toEqual(['a was starved: 3 equals were served while it waited']);
-    expect(bad.faults({ patience: 3 })).toEqual([]);
+  it('a lower priority is served before a higher one that wants the same', () => {
+    const bad = story().asked('a', { priority: 5, consumer: 'deploy' }).asked('b').granted('b', 'r1');
+    expect(bad.granted('a', 'r2').released('a', 'r2').released('b', 'r1').faults()).toEqual([
+      'b was served before a, which has the higher priority',
+    ]);
+    const other = story().asked('a', { priority: 5 }).asked('b', { blueprint: 'fleet' });
+    other.granted('b', 'm1', { blueprint: 'fleet' }).granted('a', 'r1');
+    expect(other.released('a', 'r1').released('b', 'm1').faults()).toEqual([]);
+  });
+
+  it('a consumer’s waiter is passed by equals of another that was served again and again', () => {
+    const bad = story().asked('a').served(500, 'deploy', 'r1').granted('a', 'r1').released('a', 'r1');
+    expect(bad.faults()).toContain(`deploy-500 was served before a, whose line was served longer ago`);
+    const soon = story().served(1, 'ci', 'r1').asked('a').served(2, 'deploy', 'r1');
+    expect(soon.granted('a', 'r1').released('a', 'r1').faults()).toEqual([]);
+  });
+
+  it('a consumer that holds more is served before one that is known to hold less', () => {
+    const [mine, others] = [{ blueprint: 'fleet' }, { blueprint: 'fleet', consumer: 'deploy' }];
+    const both = story()
+      .asked('x', others)
+      .granted('x', 'm1', mine)
+      .asked('y', mine)
+      .granted('y', 'm1', mine);
+    both.asked('a', { consumer: 'deploy' }).asked('b').released('x', 'm1');
+    const end = (story: Story) =>
+      story.granted('b', 'r1').granted('a', 'r2').released('b', 'r1').released('a', 'r2').released('y', 'm1');
+    const unseen = end(new Story(both));
+    expect(unseen.faults()).toEqual([]);
+    const seen = end(new Story(both).served(10, 'nightly', 'r2'));
+    expect(seen.faults()).toContain(
+      'b was served before a, whose consumer held less: 0 at most, not 1 at least',
+    );
   });
 });

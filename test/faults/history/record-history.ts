@@ -45,7 +45,7 @@ const LIMITS = {
   trees: { resources: 12, leasesPerResource: 1 },
   stand: { resources: 12, leasesPerResource: 1 },
 } satisfies History['limits'];
-/** No grant for so long, or not all at rest so long after the last caller went, is a fault, in milliseconds. */
+/** No grant for so long is a fault, as is whatever is not at rest so long after the last caller went, in milliseconds. */
 const STANDSTILL_MS = 60_000;
 
 /**
@@ -74,7 +74,7 @@ export async function recordHistory(recording: Recording): Promise<{ history: Hi
       notes: await notesIn(notes),
       limits: LIMITS,
       live,
-      patience: 20 * callers,
+      wanted: recording.grants,
     };
     return { history, done };
   } finally {
@@ -195,7 +195,7 @@ async function furnish(url: string): Promise<Record<string, string>> {
   return tokens;
 }
 
-/** Waits until no consumer has a lease left; the ids of all that are not destroyed. */
+/** Waits until no consumer has a lease left, for a minute at most; the ids of all that are not destroyed. */
 async function atRest(db: pg.Pool): Promise<string[]> {
   for (const end = Date.now() + STANDSTILL_MS; ; await pause(100)) {
     const { rows } = await db.query(`SELECT id, object_kind FROM leases WHERE state <> 'destroyed'`);
@@ -206,8 +206,8 @@ async function atRest(db: pg.Pool): Promise<string[]> {
 
 async function eventsOf(db: pg.Pool): Promise<LogEvent[]> {
   const { rows } = await db.query(
-    `SELECT kind, lease, resource, blueprint, consumer, data FROM events
-      WHERE kind LIKE 'lease.%' OR kind LIKE 'resource.%' ORDER BY xid, seq`,
+    `SELECT xid::text AS transaction, kind, lease, resource, blueprint, consumer, data FROM events
+      WHERE kind LIKE 'lease.%' OR kind LIKE 'resource.%' ORDER BY events.xid, seq`,
   );
   return rows;
 }
