@@ -40,10 +40,10 @@ const STARTING = 2;
 const CONSUMERS = ['unit-tests', 'deploys', 'nightly'];
 /** What is declared, and what the history is held against. */
 const LIMITS = {
-  box: { resources: 24, leasesPerResource: 1 },
-  fleet: { resources: 8, leasesPerResource: 4 },
-  trees: { resources: 12, leasesPerResource: 1 },
-  stand: { resources: 12, leasesPerResource: 1 },
+  box: { resources: 8, leasesPerResource: 1 },
+  fleet: { resources: 3, leasesPerResource: 4 },
+  trees: { resources: 6, leasesPerResource: 1 },
+  stand: { resources: 6, leasesPerResource: 1 },
 } satisfies History['limits'];
 /** No grant for so long is a fault, as is whatever is not at rest so long after the last caller went, in milliseconds. */
 const STANDSTILL_MS = 60_000;
@@ -155,14 +155,20 @@ async function play({
   return done();
 }
 
-/** Every consumer wants every kind; most of them hosts of one kind or the other, some of the first with priority. */
-const WISHES: Wish[] = CONSUMERS.flatMap((consumer): Wish[] => [
-  { consumer, type: 'host', blueprint: 'box', priority: 0 },
-  { consumer, type: 'host', blueprint: 'fleet', priority: 0 },
-  { consumer, type: 'host', blueprint: 'box', priority: 5 },
-  { consumer, type: 'host', blueprint: 'fleet', priority: 0 },
-  { consumer, type: 'working-copy', blueprint: 'trees', priority: 0 },
-]);
+/**
+ * Every consumer wants every kind, most of them hosts of one kind or the other; and one some of the first with priority:
+ * fewer than there are, so that the others are served within the ten minutes from which on waiting counts as priority.
+ */
+const WISHES: Wish[] = [
+  ...CONSUMERS.flatMap((consumer): Wish[] => [
+    { consumer, type: 'host', blueprint: 'box', priority: 0 },
+    { consumer, type: 'host', blueprint: 'fleet', priority: 0 },
+    { consumer, type: 'host', blueprint: 'box', priority: 0 },
+    { consumer, type: 'host', blueprint: 'fleet', priority: 0 },
+    { consumer, type: 'working-copy', blueprint: 'trees', priority: 0 },
+  ]),
+  { consumer: 'deploys', type: 'host', blueprint: 'box', priority: 5 },
+];
 
 /** Declares the blueprints and consumers, approves all, and returns a token for each consumer. */
 async function furnish(url: string): Promise<Record<string, string>> {
