@@ -25,6 +25,8 @@ export interface CallersOptions {
 
 /** How long a lease lives that its holder walks away from, in seconds. */
 const SHORT_TTL_SECONDS = 2;
+/** How long an answer may be held for one who waits: a replica that is killed within seconds has to give some before. */
+const PREFER = 'wait=1';
 /** Longer than any request is held. */
 const PATIENCE_MS = 20_000;
 
@@ -71,7 +73,7 @@ export class Callers {
         attributes: { repositories: { app: { uri: 'https://git.example/a.git' } } },
       }),
     };
-    const headers = { 'idempotency-key': key, prefer: 'wait=5' };
+    const headers = { 'idempotency-key': key, prefer: PREFER };
     let lease = (await this.until('POST /v1/leases', consumer, { body, headers })).body;
     note({ kind: 'answered', key, lease: lease.id });
     if (turn % 53 === 0 && !isLeft && lease.state === 'pending') {
@@ -79,7 +81,7 @@ export class Callers {
       return this.release(lease, consumer);
     }
     while (lease.state === 'pending' || lease.state === 'acquired') {
-      lease = (await this.until(`GET /v1/leases/${lease.id}`, consumer, { headers: { prefer: 'wait=5' } }))
+      lease = (await this.until(`GET /v1/leases/${lease.id}`, consumer, { headers: { prefer: PREFER } }))
         .body;
     }
     const { id, resource, fence } = lease;
