@@ -292,7 +292,7 @@ const WARM = `EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AN
 /**
  * SQL columns of the CTEs of `poolOf`. No more is read than could be given: of a blueprint's free resources those used
  * last, and those that an asking object had last. Checkouts are few, and which is best depends on what they hold; of
- * machines one may be asked for by name.
+ * machines one may be asked for by name. For each lease in a slot above a limit that was lowered, one below it stays empty.
  */
 const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
@@ -312,7 +312,7 @@ const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
                CASE WHEN p.leases_per_resource = 1 AND r.leases = 0 THEN '{0}' ELSE ARRAY (
                  SELECT s FROM generate_series(0, p.leases_per_resource - 1) s
                        WHERE r.leases = 0 OR NOT EXISTS (SELECT FROM leases l WHERE l.resource_id = r.id AND l.slot = s AND l.state <> 'destroyed')
-                       LIMIT greatest(p.asks, 1)) END AS slots
+                       LIMIT least(greatest(p.asks, 1), p.leases_per_resource - r.leases)) END AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
                 AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')} AND (p.reuse <> 'consumer' OR f.uses = 0)

@@ -323,6 +323,18 @@ describe('a turn after something became free', () => {
     expect((await turn('freed')).served).toEqual(['step_1', 'step_2', 'step_3']);
   });
 
+  it('gives no more places of a shared host than are left below a limit that was lowered', async () => {
+    await blueprint('box', { resources: 1, leasesPerResource: 3 });
+    await consumer('step', 'box');
+    await resources('box', 1);
+    await sql(`UPDATE resources SET leases = 1, uses = 1`);
+    await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, resource_id, slot, fence)
+               VALUES ('held', 'consumer', 'step', 'low', 'host', 'active', 60, 'res_box0', 2, 1)`);
+    await sql(`UPDATE blueprints SET leases_per_resource = 2`);
+    await waiting('step', 1);
+    expect((await turn('freed', { incoming: [asks('step')] })).served).toEqual(['step_1']);
+  });
+
   it.each([1, 4, 9])('serves the %i that a look at the whole queue would serve', async (places) => {
     await blueprint('box', { resources: 30 });
     for (const name of ['ann', 'bob', 'cid', 'dan']) await consumer(name, 'box');
