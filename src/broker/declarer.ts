@@ -63,7 +63,7 @@ export class Declarer {
   private readonly installation: InstallationStore;
   private readonly events: NewEvent[] = [];
   /** What locks resources comes last: a turn that waits for one of these may be waited for, in a tier declared after. */
-  private readonly outdating: (() => Promise<void>)[] = [];
+  private readonly atResources: (() => Promise<void>)[] = [];
   private isolation: Isolation = { policy: 'high', waivers: [] };
   private tiers = new Map<string, Tier>();
   private known = new Map<string, Blueprint>();
@@ -109,7 +109,7 @@ export class Declarer {
   async end(): Promise<void> {
     for (const blueprint of this.known.values())
       this.mustBeAllowed(blueprint, `Blueprint ${blueprint.name}: `);
-    for (const outdate of this.outdating) await outdate();
+    for (const act of this.atResources) await act();
     await new EventStore(this.parts.db).record(this.events);
   }
 
@@ -176,7 +176,12 @@ export class Declarer {
     }
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
     await this.blueprints.put(next);
-    if (before) this.outdating.push(() => this.blueprints.outdate(before, outdatedPlaces(before, next)));
+    if (before) {
+      this.atResources.push(
+        () => this.blueprints.outdate(before, outdatedPlaces(before, next)),
+        () => this.blueprints.judgeAnew(name),
+      );
+    }
     this.known.set(name, next);
     const effects = before ? await this.superseded(before, next) : [];
     effects.push(...(await this.listed({ kind: 'blueprint', name }, hostBlueprintsOf(next))));

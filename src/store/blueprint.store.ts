@@ -108,6 +108,17 @@ export class BlueprintStore {
     );
   }
 
+  /** Makes what nobody holds of it due, so that it is judged by what the blueprint says now. */
+  async judgeAnew(name: string): Promise<void> {
+    await this.db.rows(
+      {
+        text: `UPDATE resources SET due_at = now() WHERE id IN (
+            SELECT id FROM resources WHERE blueprint = $1 AND state = 'active' AND leases = 0 ORDER BY id FOR NO KEY UPDATE)`,
+      },
+      [name],
+    );
+  }
+
   async setEnabled(name: string, enabled: boolean): Promise<void> {
     await this.db.rows({ text: 'UPDATE blueprints SET enabled = $2 WHERE name = $1' }, [name, enabled]);
   }

@@ -671,6 +671,39 @@ describe('a resource', () => {
     expect(await berth.becomes(resource, 'destroyed')).toMatchObject({ reason: 'retired' });
   });
 
+  const later = [
+    ['its age', { maxAge: '1h' }, 'retired'],
+    ['its uses', { maxUses: 1 }, 'retired'],
+    ['how long it may be idle', { idleAfter: '1h' }, 'idle'],
+    ['how many are kept warm', { idleAfter: '1h', warm: 0 }, 'idle'],
+  ] as const;
+  it.each(later)('that rests is retired where %s is limited only then', async (_, change, reason) => {
+    const { warm, ...rest }: Record<string, unknown> = change;
+    await berth.declare(hosts('box', warm === 0 ? { ...rest, warm: 1 } : {}));
+    await approved(['box'], 'step');
+    const { id, resource } = await berth.lease('step');
+    await berth.release(id);
+    await until(
+      () => berth.sql(`SELECT FROM resources WHERE due_at IS NULL AND claim IS NULL`),
+      (rested) => rested.length === 1,
+    );
+    await berth.sql(
+      `UPDATE resources SET created_at = now() - interval '2 h', last_used_at = now() - interval '2 h'`,
+    );
+    await berth.declare(hosts('box', change));
+    expect(await berth.becomes(resource, 'destroyed')).toMatchObject({ reason });
+  });
+
+  it('that is past its uses since these were limited makes room for who waits, however lately it was used', async () => {
+    await berth.declare(hosts('box', { idleAfter: '1h' }));
+    await approved(['box'], 'step');
+    const first = await berth.lease('step');
+    await berth.release(first.id);
+    await berth.declare(hosts('box', { idleAfter: '1h', maxUses: 1 }));
+    const { id } = await berth.request('step');
+    expect((await berth.becomes(id, 'active')).resource).not.toBe(first.resource);
+  });
+
   it('that can’t be shown to be clean is destroyed and never offered again', async () => {
     berth.script = ({ method }) => {
       if (method === 'clean') throw new DriverError('not-clean', 'A process would not die.');
