@@ -42,8 +42,10 @@ export class ResourceSteps {
     if (!blueprint) throw new Error(`Resource ${resource.id} has no blueprint.`);
     const hostLease = resource.type === 'working-copy' ? resource.hostLeaseState : undefined;
     const surplus = blueprint.idleAfterSeconds !== null && (await resources.isSurplus(resource.id));
+    const isPast = blueprint.live > blueprint.limits.resources;
+    const excess = isPast && (await resources.isExcess(resource.id));
     const now = new Date(Date.now() + resource.clockAheadMs);
-    const step = reconcileResource({ ...resource, hostLease, surplus }, blueprint, now);
+    const step = reconcileResource({ ...resource, hostLease, surplus, excess }, blueprint, now);
     switch (step.kind) {
       case 'rest':
         return claims.rest('resources', resource.id, processId, step.until);
@@ -204,8 +206,11 @@ export class ResourceSteps {
   }
 
   private async end(resource: ClaimedResource, state: 'released' | 'broken', reason: string): Promise<void> {
+    const { tier, type } = resource;
     await this.save(resource, { state, reason });
     this.parts.signals.send('events', 'due');
+    // What stays is given again as soon as it is no more than may be.
+    if (reason === 'excess') this.parts.allocator.poke({ tier, type });
   }
 
   /** Its leases end first: those not yet active go back to the queue, the others are told that it is lost. */

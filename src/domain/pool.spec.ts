@@ -45,6 +45,23 @@ describe('a resource that is handed out', () => {
     expect(one({}, { available: [b, a] })).toBe('lease grant a');
   });
 
+  it('is none that nobody holds where more live than may, nor is one reclaimed there; what stays is shared on', () => {
+    const limits = { resources: 1, leasesPerResource: 2 };
+    const given = (exceeded: boolean, facts: Parameters<typeof available>[0]) =>
+      one(
+        {},
+        {
+          blueprints: [pooled({ limits, exceeded })],
+          available: [available(facts)],
+          reclaimable: facts?.leases ? [] : [reclaimable({ id: 'res' })],
+        },
+      );
+    expect(given(false, { slot: 1 })).toBe('lease grant res');
+    expect(given(true, { slot: 0 })).toBe('lease wait queued 1');
+    expect(given(true, { slot: 0, leases: 1, slots: [1] })).toBe('lease share res');
+    expect(given(true, { slot: 1, leases: 1, slots: [1] })).toBe('lease wait queued 1');
+  });
+
   it('is not reclaimed in the same turn, nor handed out once reclaimed', () => {
     const scoped = pooled({ reuse: 'consumer' });
     const idle = available({ uses: 1, lastConsumer: 'consumer/other' });

@@ -86,14 +86,15 @@ export class Pool {
   }
 
   /**
-   * Id of the resource that is to end for the lease. Nobody else gets it in this turn. Any will do where the machine that is
-   * asked for has nothing on it, and only the blueprint's limit is in the way.
+   * Id of the resource that is to end for the lease, where none ends anyway. Nobody else gets it in this turn. Any will do
+   * where the machine that is asked for has nothing on it, and only the blueprint's limit is in the way.
    */
   takeIdle({ attributes }: Demand, usable: PoolBlueprint[]): string | undefined {
     const names = new Set(usable.filter(({ failing }) => !failing).map(({ name }) => name));
     const idle = this.reclaimable.find(
-      ({ frees, place, idleSince, idleAfterSeconds }) =>
+      ({ blueprint, frees, place, idleSince, idleAfterSeconds }) =>
         names.has(frees) &&
+        !this.blueprints.get(blueprint)?.exceeded &&
         (standsAt(place, attributes) || this.isVacant(frees, attributes)) &&
         this.now.getTime() - idleSince.getTime() >= (idleAfterSeconds ?? 0) * 1000,
     );
@@ -166,9 +167,15 @@ export class Pool {
       inScope &&
       standsAt(resource.place, attributes) &&
       !isRetired(resource, blueprint, this.now) &&
+      !isToGo(resource, blueprint) &&
       (resource.standsOn === null || this.world.edges.beneath(name, [resource.standsOn]) === 'usable')
     );
   }
+}
+
+/** Past the limit what nobody holds is retired first, and what is in a slot above it as soon as it can be: no more come to share it. */
+function isToGo({ leases, slot }: Available, { exceeded, limits }: PoolBlueprint): boolean {
+  return exceeded && (leases === 0 || slot >= limits.resources);
 }
 
 function standsAt(place: string | null, { place: wanted }: LeaseAttributes): boolean {

@@ -110,6 +110,11 @@ describe('the next step of a resource', () => {
     expect(step({ outdated: true, leases: 1 })).toMatchObject({ kind: 'rest' });
   });
 
+  it('is to release what is beyond the limit, without cleaning it, once nobody holds it', () => {
+    expect(step({ excess: true, hygiene: 'dirty' })).toEqual({ kind: 'release', reason: 'excess' });
+    expect(step({ excess: true, leases: 1 })).toMatchObject({ kind: 'rest' });
+  });
+
   it('is to release what is idle too long, where there are more than are kept warm', () => {
     const limits = { idleAfterSeconds: 60 };
     const idle = { lastUsedAt: ago(60) };

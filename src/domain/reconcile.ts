@@ -58,6 +58,8 @@ export interface ResourceSubject {
   hostLease: LeaseState | null | undefined;
   /** More free resources than the blueprint keeps warm. */
   surplus: boolean;
+  /** Has to go for its blueprint to keep its limit, which was lowered. */
+  excess: boolean;
   /** Built as its blueprint no longer is. */
   outdated: boolean;
 }
@@ -66,7 +68,7 @@ export type ResourceStep =
   | { kind: 'acquire-host' }
   | { kind: 'build' }
   | { kind: 'clean' }
-  | { kind: 'release'; reason: 'single-use' | 'outdated' | 'retired' | 'idle' }
+  | { kind: 'release'; reason: 'single-use' | 'outdated' | 'retired' | 'excess' | 'idle' }
   | { kind: 'break'; reason: 'host-lost' | 'quarantined' }
   | { kind: 'destroy' }
   /** Give back the host that it stood on. */
@@ -95,6 +97,7 @@ export function reconcileResource(resource: ResourceSubject, blueprint: Lifespan
       if (blueprint.reuse === 'none' && resource.uses > 0) return { kind: 'release', reason: 'single-use' };
       if (resource.outdated) return { kind: 'release', reason: 'outdated' };
       if (isRetired(resource, blueprint, now)) return { kind: 'release', reason: 'retired' };
+      if (resource.excess) return { kind: 'release', reason: 'excess' };
       if (hygiene !== 'clean') return { kind: 'clean' };
       return idle(resource, blueprint, now);
     default:

@@ -29,6 +29,8 @@ export interface Room {
 export interface PoolBlueprint extends Blueprint {
   /** Its last builds failed and it is not yet time to try again. */
   failing: boolean;
+  /** More of its resources live than its limit, which was lowered. */
+  exceeded: boolean;
   /** Someone may use it: an edge to it is usable. For nobody, nothing is kept warm. */
   wanted: boolean;
   room: Room;
@@ -40,6 +42,7 @@ export interface PoolBlueprint extends Blueprint {
 export interface Available {
   id: string;
   blueprint: string;
+  slot: number;
   place: string | null;
   /** Blueprint of the host that a working copy stands on. */
   standsOn: string | null;

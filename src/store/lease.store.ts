@@ -1,5 +1,6 @@
 import type { EndedReason, Lease } from '../domain/lease.js';
 import type { Queryable } from './database.js';
+import { isExceeded } from './exceeded.js';
 import { byKey, Gathering } from './gathering.js';
 import { type LeaseFilter, newestLeases } from './lease-list.js';
 import { wakeOperations } from './operation.store.js';
@@ -278,8 +279,8 @@ interface Ending extends How {
  * A claim stays: whoever runs a step of the lease gives it back when the step has ended, and only then is the access
  * cut. What was never used has no step running.
  *
- * A place freed here needs a look by the reconciler only where its blueprint retires or renews its resources; on the
- * others nothing is left to do, and the next turn finds them free.
+ * A place freed here needs a look by the reconciler only where its blueprint retires or renews its resources, or has more
+ * than it may; on the others nothing is left to do, and the next turn finds them free.
  *
  * Leases are locked before resources, and each in the order of their ids, as wherever several are. The count of leases
  * is written anew if a grant committed since this began, but its CHECK looks at the first try as well: hence `greatest`.
@@ -302,7 +303,7 @@ const END = {
       RETURNING *, $2::jsonb -> id AS how),
     touched AS MATERIALIZED (
       SELECT r.id, b.reuse = 'none' OR b.max_uses IS NOT NULL OR b.max_age_seconds IS NOT NULL
-                     OR b.idle_after_seconds IS NOT NULL AS is_renewed
+                     OR b.idle_after_seconds IS NOT NULL OR ${isExceeded('b')} AS is_renewed
         FROM resources r JOIN blueprints b ON b.name = r.blueprint
        WHERE r.id = ANY (ARRAY (SELECT resource_id FROM over WHERE state = 'destroyed' UNION ALL SELECT for_resource FROM over))
        ORDER BY r.id FOR NO KEY UPDATE OF r),

@@ -5,6 +5,7 @@ import type { LiveHost } from '../domain/machine-findings.js';
 import type { Resource } from '../domain/resource.js';
 import type { Hygiene, ResourceState } from '../domain/state-machine.js';
 import type { Queryable } from './database.js';
+import { stayingOf } from './exceeded.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
 import { silenceOf } from './silence.js';
 
@@ -234,6 +235,22 @@ export class ResourceStore {
       [id],
     );
     return row?.surplus ?? false;
+  }
+
+  /** Whether the resource is one of those that are to end for its blueprint to keep its limit: of what nobody holds, the longest idle. */
+  async isExcess(id: string): Promise<boolean> {
+    const [row] = await this.db.rows<{ excess: boolean }>(
+      {
+        name: 'resource-excess',
+        text: `SELECT r.id = ANY (ARRAY (
+                   SELECT i.id FROM resources i WHERE i.blueprint = b.name AND i.state = 'active' AND i.leases = 0
+                    ORDER BY coalesce(i.last_used_at, i.active_at), i.id
+                    LIMIT greatest(0, ${stayingOf('b')} - b.max_resources))) AS excess
+                 FROM resources r JOIN blueprints b ON b.name = r.blueprint WHERE r.id = $1`,
+      },
+      [id],
+    );
+    return row?.excess ?? false;
   }
 }
 

@@ -4,6 +4,7 @@ import type { LeaseAttributes, LeaseObject } from '../domain/lease.js';
 import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { one, type Queryable } from './database.js';
+import { isExceeded } from './exceeded.js';
 import { QUEUED, RIVALS, WANTED } from './queue.js';
 import { isSilent, SILENT, standsOnSilent } from './silence.js';
 import { type NewLease, type Pool, type Queued, type Scope, TURN_SIZE, type Turn } from './turn.js';
@@ -42,6 +43,7 @@ interface Offered {
   now: Date;
   blueprints: (Blueprint & {
     failing: boolean;
+    exceeded: boolean;
     wanted: boolean;
     warming: number;
   })[];
@@ -298,7 +300,7 @@ const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
         SELECT p.name, p.type, p.tier, p.enabled, p.reuse, p.warm, p.spec,
                p.max_age_seconds AS "maxAgeSeconds", p.max_uses AS "maxUses", p.idle_after_seconds AS "idleAfterSeconds",
                jsonb_build_object('resources', p.max_resources, 'leasesPerResource', p.leases_per_resource) AS limits,
-               coalesce(p.retry_at > now(), false) AS failing,
+               coalesce(p.retry_at > now(), false) AS failing, ${isExceeded('p')} AS exceeded,
                ${warm}
           FROM pool p ORDER BY p.name) b) AS blueprints,
       (SELECT coalesce(json_agg(e), '[]') FROM (
@@ -307,7 +309,7 @@ const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
          WHERE object_name = ANY (ARRAY (SELECT name FROM asking UNION ALL SELECT name FROM pool))) e) AS edges,
       (SELECT coalesce(json_agg(l), '[]') FROM lists l) AS lists,
       (SELECT coalesce(json_agg(a), '[]') FROM (
-        SELECT r.id, r.blueprint, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
+        SELECT r.id, r.blueprint, r.slot, r.place, h.blueprint AS "standsOn", r.leases, r.uses, r.fence, r.last_consumer AS "lastConsumer",
                r.contents, r.created_at AS "createdAt", r.last_used_at AS "lastUsedAt",
                CASE WHEN p.leases_per_resource = 1 AND r.leases = 0 THEN '{0}' ELSE ARRAY (
                  SELECT s FROM generate_series(0, p.leases_per_resource - 1) s

@@ -437,6 +437,54 @@ describe('a limit', () => {
     expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ live: 2 });
   });
 
+  it('that is lowered retires what rests beyond it, longest idle first', async () => {
+    await berth.declare(hosts('box', { resources: 3 }));
+    await approved(['box'], 'step');
+    const leases = [await berth.lease('step'), await berth.lease('step'), await berth.lease('step')];
+    for (const { id } of leases) await berth.release(id);
+    await berth.declare(hosts('box', { resources: 1 }));
+    await until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      ({ live }) => live === 1,
+    );
+    const left = await Promise.all(leases.map(async ({ resource }) => await berth.read(resource)));
+    expect(left.map(({ state }) => state)).toEqual(['destroyed', 'destroyed', 'active']);
+    expect(left[0]).toMatchObject({ reason: 'excess' });
+  });
+
+  it('that is lowered is kept to by those who ask at once', async () => {
+    await berth.declare(hosts('box', { resources: 3 }));
+    await approved(['box'], 'step');
+    const leases = [await berth.lease('step'), await berth.lease('step'), await berth.lease('step')];
+    for (const { id } of leases) await berth.release(id);
+    await berth.declare(hosts('box', { resources: 1 }));
+    const asked = await Promise.all([1, 2, 3].map(() => berth.request('step')));
+    const states = await until(
+      () => activeOf(asked),
+      (active) => active.some(Boolean),
+    );
+    expect(states.filter(Boolean)).toHaveLength(1);
+    await until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      ({ live }) => live === 1,
+    );
+    expect((await activeOf(asked)).filter(Boolean)).toHaveLength(1);
+    expect(berth.calls('build')).toBe(3);
+  });
+
+  it('that is lowered retires what comes back beyond it, though someone waits', async () => {
+    await berth.declare(hosts('box', { resources: 2 }));
+    await approved(['box'], 'step');
+    const [first, last] = [await berth.lease('step'), await berth.lease('step')];
+    const { id } = await berth.request('step');
+    await berth.declare(hosts('box', { resources: 1 }));
+    await berth.release(first.id);
+    await berth.becomes(first.resource, 'destroyed');
+    expect(await berth.read(id)).toMatchObject({ waiting: { reason: 'queued' } });
+    await berth.release(last.id);
+    expect(await berth.becomes(id, 'active')).toMatchObject({ resource: last.resource });
+  });
+
   it('of one resource is kept by twenty who ask at once', async () => {
     await berth.declare(hosts('box'));
     await approved(['box'], 'step');

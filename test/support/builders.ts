@@ -58,11 +58,12 @@ export function pooled({
   rooms = 0,
   room = { slots: slots(rooms), places: null },
   failing = false,
+  exceeded = false,
   warming = 0,
   wanted = true,
   ...facts
 }: Facts<PoolBlueprint, 'limits'> & { rooms?: number } = {}): PoolBlueprint {
-  return { ...blueprint({ reuse: 'tier', ...facts }), room, failing, warming, wanted };
+  return { ...blueprint({ reuse: 'tier', ...facts }), room, failing, exceeded, warming, wanted };
 }
 
 export interface WorldFacts {
@@ -134,6 +135,7 @@ export function available(facts: Partial<Available> = {}): Available {
   return {
     id: 'res',
     blueprint: 'hosts',
+    slot: 0,
     place: null,
     standsOn: null,
     slots: [0],
@@ -193,6 +195,7 @@ export function resource(facts: Partial<ResourceSubject> = {}): ResourceSubject 
     hostLease: undefined,
     outdated: false,
     surplus: false,
+    excess: false,
     ...facts,
   };
 }

@@ -44,6 +44,7 @@ function nextOf(world: World, resource: ModelResource): ResourceStep {
     leases: world.holding(resource).length,
     hostLease: type === 'host' ? undefined : (world.lease(hostLeaseId)?.state ?? null),
     surplus: free.length > declared.warm,
+    excess: false,
   };
   return reconcileResource(subject, declared, world.now);
 }

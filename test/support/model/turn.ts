@@ -96,6 +96,7 @@ function pooled(world: World, blueprint: ModelBlueprint): PoolBlueprint {
     ...blueprint,
     failing: failures >= 3 && retryAt > world.now,
     room: { slots: roomOf(world, blueprint), places: null },
+    exceeded: false,
     wanted: true,
     warming: world.liveOf(name).filter((one) => one.state === 'pending' && !isAwaited(world, one)).length,
   };
