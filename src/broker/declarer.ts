@@ -21,6 +21,7 @@ import { CredentialStore } from '../store/credential.store.js';
 import type { Queryable } from '../store/database.js';
 import { EventStore, type NewEvent } from '../store/event.store.js';
 import { InstallationStore } from '../store/installation.store.js';
+import { LeaseStore } from '../store/lease.store.js';
 import type { Pool } from '../store/turn.js';
 import { betweenTurns } from '../store/turn.store.js';
 import { check } from './check.js';
@@ -61,9 +62,13 @@ export class Declarer {
   private readonly credentials: CredentialStore;
   private readonly authorizations: AuthorizationStore;
   private readonly installation: InstallationStore;
+  private readonly leases: LeaseStore;
   private readonly events: NewEvent[] = [];
-  /** What locks resources comes last: a turn that waits for one of these may be waited for, in a tier declared after. */
-  private readonly atResources: (() => Promise<void>)[] = [];
+  /**
+   * What locks leases or resources comes last: a turn that waits for one of these may be waited for, in a tier declared
+   * after.
+   */
+  private readonly atLast: (() => Promise<void>)[] = [];
   private isolation: Isolation = { policy: 'high', waivers: [] };
   private tiers = new Map<string, Tier>();
   private known = new Map<string, Blueprint>();
@@ -75,6 +80,7 @@ export class Declarer {
     this.credentials = new CredentialStore(db);
     this.authorizations = new AuthorizationStore(db);
     this.installation = new InstallationStore(db);
+    this.leases = new LeaseStore(db);
   }
 
   async begin(): Promise<void> {
@@ -109,7 +115,7 @@ export class Declarer {
   async end(): Promise<void> {
     for (const blueprint of this.known.values())
       this.mustBeAllowed(blueprint, `Blueprint ${blueprint.name}: `);
-    for (const act of this.atResources) await act();
+    for (const act of this.atLast) await act();
     await new EventStore(this.parts.db).record(this.events);
   }
 
@@ -139,6 +145,10 @@ export class Declarer {
       ...(maxTtl !== undefined && { maxTtlSeconds: seconds(maxTtl) }),
     };
     const fields = differing(before?.profile ?? {}, profile);
+    if (before && fields.includes('maxTtlSeconds')) {
+      await this.betweenTurns(name);
+      this.atLast.push(() => this.leases.capPending(name, profile.maxTtlSeconds));
+    }
     if (fields.length > 0) await this.installation.putTier({ name, profile });
     this.tiers.set(name, { name, profile });
     return this.changed('Tier', name, before ? 'updated' : 'created', fields);
@@ -177,7 +187,7 @@ export class Declarer {
     if (before && before.tier !== next.tier) await this.mustBeUnused(name);
     await this.blueprints.put(next);
     if (before) {
-      this.atResources.push(
+      this.atLast.push(
         () => this.blueprints.outdate(before, outdatedPlaces(before, next)),
         () => this.blueprints.judgeAnew(name),
       );

@@ -101,7 +101,7 @@ export class LeaseService {
     return { items: items.map(view), nextCursor };
   }
 
-  /** Sets the life left to `ttlSeconds` (default: what it was requested with), never past the tier's maximum. */
+  /** Sets the life left to `ttlSeconds` (default: what it was requested with), never further than the tier's maximum or what it has. */
   async renew(
     id: string,
     by: Principal,

@@ -53,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Renew a lease */
+        /**
+         * Renew a lease
+         * @description Sets the life left, never past the tier’s `maxTtl` from when it became active. Where that is less than the lease has, because the maximum was lowered, the expiry stays.
+         */
         post: operations["Leases.renew"];
         delete?: never;
         options?: never;

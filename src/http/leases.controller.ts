@@ -85,6 +85,8 @@ export class LeasesController {
   @HttpCode(200)
   @Describe({
     summary: 'Renew a lease',
+    description:
+      'Sets the life left, never past the tier’s `maxTtl` from when it became active. Where that is less than the lease has, because the maximum was lowered, the expiry stays.',
     body: RenewBody,
     answers: { 200: Lease },
     faults: ['not-found', 'lease-not-active', 'lease-over', 'stale-fence'],

@@ -71,19 +71,34 @@ export class LeaseStore {
     return pageOf(rows, filter.limit, ({ id }) => id);
   }
 
-  /** Sets the life left of an active lease, never past `maxTtlSeconds` from its activation; undefined where it is not active any more. */
+  /**
+   * Sets the life left of an active lease, never further than `maxTtlSeconds` from its activation or what it has already;
+   * undefined where it is not active any more.
+   */
   async renew(id: string, ttlSeconds: number, maxTtlSeconds: number): Promise<LeaseRow | undefined> {
     const rows = await this.db.rows(
       {
         name: 'renew-lease',
         text: `UPDATE leases SET due_at = least(due_at, expiry), expires_at = expiry
-                 FROM (SELECT least(now() + make_interval(secs => $2), active_at + make_interval(secs => $3)) AS expiry
+                 FROM (SELECT least(now() + make_interval(secs => $2), greatest(active_at + make_interval(secs => $3), expires_at)) AS expiry
                          FROM leases WHERE id = $1) e
                 WHERE id = $1 AND state = 'active' AND expires_at > now() RETURNING id`,
       },
       [id, ttlSeconds, maxTtlSeconds],
     );
     return rows.length > 0 ? this.get(id) : undefined;
+  }
+
+  /** Has no lease of the tier that is not active yet live for longer than `maxTtlSeconds` once it is. */
+  async capPending(tier: string, maxTtlSeconds: number): Promise<void> {
+    await this.db.rows(
+      {
+        text: `UPDATE leases SET ttl_seconds = $2 WHERE id IN (
+            SELECT id FROM leases WHERE tier = $1 AND state IN ('pending', 'acquired') AND ttl_seconds > $2
+             ORDER BY id FOR NO KEY UPDATE)`,
+      },
+      [tier, maxTtlSeconds],
+    );
   }
 
   /** Puts the expiry off by `seconds`, never past the tier's maximum, where a command runs on the lease; says whether it did. */

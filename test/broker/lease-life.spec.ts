@@ -61,16 +61,52 @@ describe('renewing', () => {
   it('sets the life left, and never past the tier’s maximum since it became active', async () => {
     const { id } = await berth.lease('step', { ttl: '10m' });
     expect((await renew(id, { ttl: '1h' })).body.expiresInSeconds).toBeGreaterThan(3590);
-    await berth.sql(`UPDATE leases SET active_at = now() - interval '110 min' WHERE id = $1`, [id]);
+    await berth.sql(
+      `UPDATE leases SET active_at = now() - interval '110 min', expires_at = now() + interval '5 min' WHERE id = $1`,
+      [id],
+    );
     const { expiresInSeconds } = (await renew(id, { ttl: '1h' })).body;
     expect(expiresInSeconds).toBeGreaterThan(590);
     expect(expiresInSeconds).toBeLessThanOrEqual(600);
+  });
+
+  it('takes nothing of what the lease has where the maximum was lowered since, and adds nothing', async () => {
+    const { id, expiresAt } = await berth.lease('step', { ttl: '1h' });
+    await berth.sql(`UPDATE leases SET active_at = active_at - interval '20 min' WHERE id = $1`, [id]);
+    await berth.declare(tier('low', { maxTtl: '10m' }));
+    expect(await renew(id, { ttl: '2h' })).toMatchObject({
+      status: 200,
+      body: { state: 'active', expiresAt },
+    });
+    expect((await renew(id, { ttl: '5m' })).body.expiresInSeconds).toBeLessThanOrEqual(300);
   });
 
   it('is refused on one that was released', async () => {
     const { id } = await berth.lease('step');
     await berth.release(id);
     expect(await renew(id)).toMatchObject({ status: 410, body: { code: 'lease-over' } });
+  });
+});
+
+describe('a maximum that is lowered', () => {
+  it('holds for a lease that waits for a place', async () => {
+    const [held] = [await berth.lease('step'), await berth.lease('step')];
+    const { id } = await berth.request('step', { ttl: '2h' });
+    await berth.declare(tier('low', { maxTtl: '10m' }));
+    await berth.release(held.id);
+    expect((await berth.becomes(id, 'active')).expiresInSeconds).toBeLessThanOrEqual(600);
+  });
+
+  it('holds for a lease that is being activated', async () => {
+    const activation = gate();
+    berth.script = (call) =>
+      call.method === 'activate' && call.id.startsWith('lease') ? activation.hold(call) : undefined;
+    await withCopies();
+    const { id } = await berth.request('step', { ...checkout, ttl: '2h' });
+    await activation.reached;
+    await berth.declare(tier('low', { maxTtl: '10m' }));
+    activation.open();
+    expect((await berth.becomes(id, 'active')).expiresInSeconds).toBeLessThanOrEqual(600);
   });
 });
 
