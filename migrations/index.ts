@@ -11,6 +11,7 @@ import { SealedEnvironments1764130000000 } from './1764130000000-sealed-environm
 import { GivenUp1764140000000 } from './1764140000000-given-up.js';
 import { OwnersOfTokens1764200000000 } from './1764200000000-owners-of-tokens.js';
 import { WhoMayUse1764210000000 } from './1764210000000-who-may-use.js';
+import { Lanes1764220000000 } from './1764220000000-lanes.js';
 import { WhatLostCommandsLeft1764225000000 } from './1764225000000-what-lost-commands-left.js';
 import { RoundsOfBuilds1764300000000 } from './1764300000000-rounds-of-builds.js';
 
@@ -29,6 +30,7 @@ export const MIGRATIONS = [
   GivenUp1764140000000,
   OwnersOfTokens1764200000000,
   WhoMayUse1764210000000,
+  Lanes1764220000000,
   WhatLostCommandsLeft1764225000000,
   RoundsOfBuilds1764300000000,
 ];

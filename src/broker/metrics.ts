@@ -71,7 +71,7 @@ export class Metrics {
     'Steps that failed and are tried again',
     ['subject'],
   );
-  private readonly stepsRunning = this.gauge('steps_running', 'Steps under way', ['subject']);
+  private readonly stepsRunning = this.gauge('steps_running', 'Steps under way', ['subject', 'lane']);
   private readonly requests = this.histogram(
     'http_request_duration_seconds',
     'Requests, to their last byte',
@@ -146,12 +146,12 @@ export class Metrics {
   }
 
   /** A step begins; the function returned is called when it has ended. */
-  step(subject: string): (ok: boolean) => void {
+  step(subject: string, lane: string): (ok: boolean) => void {
     const ended = this.steps.startTimer({ subject });
-    this.stepsRunning.inc({ subject });
+    this.stepsRunning.inc({ subject, lane });
     return (ok) => {
       ended();
-      this.stepsRunning.dec({ subject });
+      this.stepsRunning.dec({ subject, lane });
       if (!ok) this.stepFailures.inc({ subject });
     };
   }

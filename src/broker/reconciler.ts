@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { CLAIM_SECONDS, type Claimable, type ClaimStore } from '../store/claim.store.js';
+import { CLAIM_SECONDS, type Claimable, type ClaimStore, LANES, type Lane } from '../store/claim.store.js';
 import type { LeaseSteps } from './lease-steps.js';
 import type { Metrics } from './metrics.js';
 import type { OperationSteps } from './operation-steps.js';
@@ -7,21 +7,21 @@ import type { ResourceSteps } from './resource-steps.js';
 import type { Signals } from './signals.js';
 import type { SweepSteps } from './sweep-steps.js';
 
-/** Steps that run at a time of each kind of subject: slow builds do not hold up releases. Most of them wait for an engine or a host. */
+/** Steps that run at a time in each lane. Most of them wait for an engine or a host. */
 const MOST_STEPS = 32;
 /** Longest sleep, in milliseconds: a lost signal delays its work by no more than this. */
 const SLOW_TIMER_MS = 5_000;
 /** Shortest, so that what is due but can't be claimed just now is not looked for all the time. */
 const LEAST_SLEEP_MS = 20;
 
-/** Kinds of subjects that have steps. */
-const KINDS = ['leases', 'resources', 'operations', 'sweeps'] as const;
+const LANE_NAMES = Object.keys(LANES) as Lane[];
 
-/** What the log calls them. */
+/** What the log calls what has steps. */
 const SUBJECT = { leases: 'lease', resources: 'resource', operations: 'operation', sweeps: 'sweep' } as const;
+const TABLES = Object.keys(SUBJECT) as Claimable[];
 
 interface Step {
-  table: Claimable;
+  lane: Lane;
   abort: AbortController;
   /** It was claimed once more before it had ended here; then the claim is given back, for a look at what is there now. */
   again: boolean;
@@ -87,8 +87,9 @@ export class Reconciler {
         if (this.isUnsure) await this.forget();
         const due = await this.parts.claims.due();
         claimed = await this.claim(due);
-        // What is due beyond that has to wait for a step to end, which wakes this up.
-        if (!this.isFull()) for (const kind of KINDS) sleepMs = Math.min(sleepMs, due[kind] ?? SLOW_TIMER_MS);
+        // What is due in a full lane has to wait for a step to end there, which wakes this up.
+        for (const lane of LANE_NAMES)
+          if (this.roomIn(lane) > 0) sleepMs = Math.min(sleepMs, due[lane] ?? SLOW_TIMER_MS);
       } catch (error) {
         this.parts.log.error({ err: error }, 'the reconciler could not look for work');
         this.isUnsure = true;
@@ -99,53 +100,62 @@ export class Reconciler {
     }
   }
 
-  /** Takes what is due, and starts on it. */
-  private async claim(due: Record<Claimable, number | null>): Promise<number> {
-    const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId: by } = this.parts;
-    const isDue = (kind: Claimable) => (due[kind] ?? 1) <= 0;
+  /** Takes what is due, as far as there is room in its lane, and starts on it. */
+  private async claim(due: Record<Lane, number | null>): Promise<number> {
     let claimed = 0;
-    if (isDue('leases')) claimed += await this.take('leases', (most) => claims.leases(by, most), leaseSteps);
-    if (isDue('resources'))
-      claimed += await this.take('resources', (most) => claims.resources(by, most), resourceSteps);
-    if (isDue('operations'))
-      claimed += await this.take('operations', (most) => claims.operations(by, most), operationSteps);
-    if (isDue('sweeps')) claimed += await this.take('sweeps', (most) => claims.sweeps(by, most), sweepSteps);
+    for (const lane of LANE_NAMES) {
+      const room = this.roomIn(lane);
+      if (room > 0 && (due[lane] ?? 1) <= 0) claimed += await this.take(lane, room);
+    }
     return claimed;
   }
 
-  /** As far as there is room for more steps of the kind. */
-  private async take<Subject extends { id: string }>(
-    kind: Claimable,
-    claim: (most: number) => Promise<Subject[]>,
+  private async take(lane: Lane, most: number): Promise<number> {
+    const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId: by } = this.parts;
+    switch (lane) {
+      case 'activate':
+      case 'expire':
+      case 'cut':
+        return this.beginAll(lane, await claims.leases(lane, by, most), leaseSteps);
+      case 'build':
+      case 'clean':
+      case 'destroy':
+        return this.beginAll(lane, await claims.resources(lane, by, most), resourceSteps);
+      case 'operate':
+        return this.beginAll(lane, await claims.operations(by, most), operationSteps);
+      case 'sweep':
+        return this.beginAll(lane, await claims.sweeps(by, most), sweepSteps);
+      default:
+        return lane satisfies never;
+    }
+  }
+
+  private roomIn(lane: Lane): number {
+    return MOST_STEPS - [...this.steps.values()].filter((step) => step.lane === lane).length;
+  }
+
+  private beginAll<Subject extends { id: string }>(
+    lane: Lane,
+    subjects: Subject[],
     steps: { take(subject: Subject, signal: AbortSignal): Promise<void> },
-  ): Promise<number> {
-    const room = this.roomFor(kind);
-    if (room === 0) return 0;
-    const subjects = await claim(room);
-    for (const subject of subjects) this.begin(kind, subject.id, (signal) => steps.take(subject, signal));
+  ): number {
+    for (const subject of subjects) this.begin(lane, subject.id, (signal) => steps.take(subject, signal));
     return subjects.length;
   }
 
-  private roomFor(kind: Claimable): number {
-    return MOST_STEPS - [...this.steps.values()].filter(({ table }) => table === kind).length;
-  }
-
-  private isFull(): boolean {
-    return KINDS.some((kind) => this.roomFor(kind) === 0);
-  }
-
-  private begin(table: Claimable, id: string, take: (signal: AbortSignal) => Promise<void>): void {
+  private begin(lane: Lane, id: string, take: (signal: AbortSignal) => Promise<void>): void {
     const earlier = this.steps.get(id);
     if (earlier) {
       earlier.again = true;
       return;
     }
     const { log, claims, processId, signals, metrics } = this.parts;
+    const { table } = LANES[lane];
     const abort = new AbortController();
     const stopListening = signals.on(`over ${id}`, () => abort.abort());
-    const step: Step = { table, abort, again: false, done: Promise.resolve() };
+    const step: Step = { lane, abort, again: false, done: Promise.resolve() };
     this.steps.set(id, step);
-    const ended = metrics.step(SUBJECT[table]);
+    const ended = metrics.step(SUBJECT[table], lane);
     log.debug({ [SUBJECT[table]]: id }, 'a step is taken');
     step.done = take(abort.signal)
       .then(() => ended(true))
@@ -168,7 +178,7 @@ export class Reconciler {
   }
 
   private async renew(): Promise<void> {
-    for (const table of KINDS) {
+    for (const table of TABLES) {
       const ids = this.idsOf(table);
       if (ids.length > 0)
         await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);
@@ -179,7 +189,7 @@ export class Reconciler {
   private async forget(): Promise<void> {
     this.isUnsure = false;
     try {
-      for (const table of KINDS)
+      for (const table of TABLES)
         await this.parts.claims.forget(table, this.idsOf(table), this.parts.processId);
     } catch (error) {
       this.isUnsure = true;
@@ -187,8 +197,8 @@ export class Reconciler {
     }
   }
 
-  private idsOf(kind: Claimable): string[] {
-    return [...this.steps].filter(([, { table }]) => table === kind).map(([id]) => id);
+  private idsOf(table: Claimable): string[] {
+    return [...this.steps].filter(([, { lane }]) => LANES[lane].table === table).map(([id]) => id);
   }
 
   private async sleep(ms: number, woken: Promise<void>): Promise<void> {

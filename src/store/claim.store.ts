@@ -33,6 +33,27 @@ export interface ClaimedSweep extends Claimed {
 
 export type Claimable = 'leases' | 'resources' | 'operations' | 'sweeps';
 
+/**
+ * What has steps, by the state that it is in: each state is in one lane. Each lane is claimed by itself, so that what
+ * takes long in one, as building and checking out do, is in nobody's way in another.
+ */
+export const LANES = {
+  activate: { table: 'leases', states: ['acquired'] },
+  expire: { table: 'leases', states: ['pending', 'active'] },
+  cut: { table: 'leases', states: ['released', 'broken', 'destroyed'] },
+  build: { table: 'resources', states: ['pending'] },
+  clean: { table: 'resources', states: ['active'] },
+  destroy: { table: 'resources', states: ['released', 'broken', 'destroyed'] },
+  operate: { table: 'operations', states: null },
+  sweep: { table: 'sweeps', states: null },
+} as const satisfies Record<string, { table: Claimable; states: readonly string[] | null }>;
+
+export type Lane = keyof typeof LANES;
+
+type LaneOf<Table extends Claimable> = {
+  [Name in Lane]: (typeof LANES)[Name]['table'] extends Table ? Name : never;
+}[Lane];
+
 /** How long a claim holds unless it is renewed, in seconds. A dead process's work comes up again after that, or when its death is noticed. */
 export const CLAIM_SECONDS = 15;
 
@@ -43,11 +64,11 @@ export const CLAIM_SECONDS = 15;
 export class ClaimStore {
   constructor(private readonly db: Queryable) {}
 
-  async leases(claim: string, limit: number): Promise<ClaimedLease[]> {
+  async leases(lane: LaneOf<'leases'>, claim: string, limit: number): Promise<ClaimedLease[]> {
     const rows = await this.db.rows<ClaimedLease & { now: Date }>(
       {
-        name: 'claim-leases',
-        text: `${claimed('leases AS l')} RETURNING ${LEASE_COLUMNS}, l.attempts, clock_timestamp() AS now,
+        name: `claim-${lane}`,
+        text: `${claimed(lane)} RETURNING ${LEASE_COLUMNS}, l.attempts, clock_timestamp() AS now,
                  ARRAY (SELECT c.id FROM commands c WHERE c.lease_id = l.id AND c.left_running ORDER BY c.id) AS left_running`,
       },
       [claim, limit],
@@ -55,11 +76,11 @@ export class ClaimStore {
     return rows.map(withClock);
   }
 
-  async resources(claim: string, limit: number): Promise<ClaimedResource[]> {
+  async resources(lane: LaneOf<'resources'>, claim: string, limit: number): Promise<ClaimedResource[]> {
     const rows = await this.db.rows<ClaimedResource & { now: Date }>(
       {
-        name: 'claim-resources',
-        text: `${claimed('resources AS r', ', claims = claims + 1')} RETURNING ${RESOURCE_COLUMNS}, r.attempts, r.claims, clock_timestamp() AS now,
+        name: `claim-${lane}`,
+        text: `${claimed(lane, ', claims = claims + 1')} RETURNING ${RESOURCE_COLUMNS}, r.attempts, r.claims, clock_timestamp() AS now,
                  (SELECT h.state FROM leases h WHERE h.id = r.host_lease_id) AS host_lease_state`,
       },
       [claim, limit],
@@ -71,7 +92,7 @@ export class ClaimStore {
     const rows = await this.db.rows<StoredOperation & Claimed & { now: Date }>(
       {
         name: 'claim-operations',
-        text: `${claimed('operations AS o')} RETURNING ${OPERATION_COLUMNS}, o.attempts, clock_timestamp() AS now`,
+        text: `${claimed('operate')} RETURNING ${OPERATION_COLUMNS}, o.attempts, clock_timestamp() AS now`,
       },
       [claim, limit],
     );
@@ -82,7 +103,7 @@ export class ClaimStore {
     const rows = await this.db.rows<ClaimedSweep & { now: Date }>(
       {
         name: 'claim-sweeps',
-        text: `${claimed('sweeps AS s')} RETURNING s.id, s.attempts, clock_timestamp() AS now`,
+        text: `${claimed('sweep')} RETURNING s.id, s.attempts, clock_timestamp() AS now`,
       },
       [claim, limit],
     );
@@ -142,11 +163,11 @@ export class ClaimStore {
   }
 
   /**
-   * Milliseconds until something of each kind can be claimed, 0 or less where it can be now, null where nothing is due at
+   * Milliseconds until something of each lane can be claimed, 0 or less where it can be now, null where nothing is due at
    * all. One statement, since it is asked at every signal and most of the time there is nothing.
    */
-  async due(): Promise<Record<Claimable, number | null>> {
-    return one(await this.db.rows<Record<Claimable, number | null>>({ name: 'due', text: DUE }));
+  async due(): Promise<Record<Lane, number | null>> {
+    return one(await this.db.rows<Record<Lane, number | null>>({ name: 'due', text: DUE }));
   }
 }
 
@@ -155,26 +176,35 @@ const AGAIN = `now() + least(interval '1 s' * power(2, least(attempts, 10)), int
 /** When an active lease that did not fail at expiring does. */
 const EXPIRY = `CASE WHEN state = 'active' AND expires_at > now() THEN expires_at END`;
 
-const DUE = `SELECT ${(['leases', 'resources', 'operations', 'sweeps'] as const)
-  .map(
-    (table) => `extract(epoch FROM least(
-      (SELECT min(due_at) FROM ${table} WHERE due_at IS NOT NULL AND claimed_until IS NULL),
-      (SELECT min(claimed_until) FROM ${table} WHERE claimed_until IS NOT NULL)) - clock_timestamp())::float8 * 1000 AS ${table}`,
-  )
+/** Of each state by itself, which an index knows without reading what else is due. */
+const DUE = `SELECT ${(Object.keys(LANES) as Lane[])
+  .map((lane) => {
+    const { table, states } = LANES[lane];
+    const conditions = states?.map((state) => `AND state = '${state}'`) ?? [''];
+    const times = conditions.flatMap((condition) => [
+      `(SELECT min(due_at) FROM ${table} WHERE due_at IS NOT NULL AND claimed_until IS NULL ${condition})`,
+      `(SELECT min(claimed_until) FROM ${table} WHERE claimed_until IS NOT NULL ${condition})`,
+    ]);
+    return `extract(epoch FROM least(${times.join(', ')}) - clock_timestamp())::float8 * 1000 AS ${lane}`;
+  })
   .join(', ')}`;
 
 function withClock<T extends Claimed & { now: Date }>({ now, ...row }: T): Omit<T, 'now'> & Claimed {
   return { ...row, clockAheadMs: now.getTime() - Date.now() };
 }
 
-function claimed(
-  table: 'leases AS l' | 'resources AS r' | 'operations AS o' | 'sweeps AS s',
-  change = '',
-): string {
-  return `UPDATE ${table} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL${change}
+const ALIAS = { leases: 'l', resources: 'r', operations: 'o', sweeps: 's' } as const satisfies Record<
+  Claimable,
+  string
+>;
+
+function claimed(lane: Lane, change = ''): string {
+  const { table, states } = LANES[lane];
+  return `UPDATE ${table} AS ${ALIAS[table]} SET claim = $1, claimed_until = now() + interval '${CLAIM_SECONDS} s', due_at = NULL${change}
      WHERE id = ANY (ARRAY (
        SELECT id FROM ${table}
         WHERE ((due_at <= now() AND claimed_until IS NULL) OR claimed_until <= now())
+          ${states === null ? '' : `AND state IN ('${states.join("', '")}')`}
           AND EXISTS (SELECT FROM processes p WHERE p.id = $1 AND p.alive_until > now())
         ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))`;
 }

@@ -600,18 +600,22 @@ describe('a build that fails', () => {
     expect(berth.calls('destroy', id)).toBe(1);
   });
 
-  it('or takes long holds up no release, however many there are', async () => {
+  it('or takes long holds up no release and no cleaning, however many there are', async () => {
     const building = gate();
     await berth.declare(hosts('box'), hosts('slow', { resources: 50 }));
     await approved(['box', 'slow'], 'step');
-    const { id } = await berth.lease('step', { blueprints: ['box'] });
+    const { id, resource } = await berth.lease('step', { blueprints: ['box'] });
     await berth.run(id, 'echo');
     berth.script = (call) => (call.method === 'build' ? building.hold(call) : undefined);
     const body = { blueprints: ['slow'] };
     const waiting = await Promise.all(Array.from({ length: 50 }, () => berth.request('step', body)));
-    await building.reached;
+    await until(
+      () => berth.calls('build'),
+      (builds) => builds > 32,
+    );
     await berth.release(id);
     await berth.becomes(id, 'destroyed');
+    await berth.becomes(resource, { hygiene: 'clean' });
     building.open();
     for (const { id } of waiting) await berth.becomes(id, 'active');
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
 import { BrokerProcess } from '../support/broker-process.js';
-import { type Caller, type Shown, until, useInstallation } from '../support/installation.js';
+import { type Caller, gate, type Shown, until, useInstallation } from '../support/installation.js';
 import { violations } from '../support/invariants.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -89,6 +89,63 @@ describe('a driver', () => {
     expect(await blueprint()).toMatchObject({ failures: 0, lastFailure: null });
     await berth.release(waiting.id);
     await atRest(berth);
+  });
+});
+
+describe('calls that take long, more than a broker makes of them at a time,', () => {
+  const berth = useInstallation();
+  const many = 40;
+  beforeEach(async () => {
+    await furnish(berth);
+    await berth.declare(
+      hosts('wide', { resources: many }),
+      copies('woods', 'wide', { resources: many }),
+      consumer('crowd', ['wide', 'woods']),
+    );
+    for (const [object, blueprint] of [
+      ['crowd', 'wide'],
+      ['crowd', 'woods'],
+      ['woods', 'wide'],
+    ] as const)
+      await berth.approve(object, blueprint);
+  });
+
+  const begun = (method: 'activate' | 'destroy', calls: number) =>
+    until(
+      () => berth.calls(method),
+      (all) => all >= calls,
+    );
+
+  it('of activations hold up no expiry, no cut and no cleaning', async () => {
+    const slow = gate();
+    const used = await berth.lease('neighbour');
+    await berth.run(used.id, 'echo');
+    berth.script = (call) => (call.method === 'activate' ? slow.hold(call) : undefined);
+    const held = await Promise.all(Array.from({ length: many }, () => berth.request('crowd', checkout)));
+    await begun('activate', 32);
+    await berth.sql('UPDATE leases SET expires_at = now(), due_at = now() WHERE id = $1', [used.id]);
+    await berth.nudge();
+    await berth.becomes(used.id, { state: 'destroyed', ended: 'expired' });
+    await berth.becomes(used.resource, { hygiene: 'clean' });
+    slow.open();
+    for (const { id } of held) await berth.becomes(id, 'active');
+  });
+
+  it('of destroyed resources hold up no cleaning', async () => {
+    const slow = gate();
+    const used = await berth.lease('neighbour');
+    await berth.run(used.id, 'echo');
+    berth.script = (call) => (call.method === 'destroy' ? slow.hold(call) : undefined);
+    const held = await Promise.all(
+      Array.from({ length: many }, () => berth.request('crowd', { blueprints: ['wide'] }, 10)),
+    );
+    await Promise.all(held.map(({ id }) => berth.release(id)));
+    for (const { resource } of held) await berth.ok(`POST /v1/resources/${resource}/release`, { body: {} });
+    await begun('destroy', 32);
+    await berth.release(used.id);
+    await berth.becomes(used.resource, { hygiene: 'clean', leases: 0 });
+    slow.open();
+    for (const { resource } of held) await berth.becomes(resource, 'destroyed');
   });
 });
 

@@ -100,7 +100,7 @@ describe('the metrics', () => {
     const found = await until(scrape, (now) =>
       counted.every((series) => (now.get(series) ?? 0) > (before.get(series) ?? 0)),
     );
-    expect(found.has('berth_steps_running{subject="resource"}')).toBe(true);
+    expect(found.has('berth_steps_running{lane="build",subject="resource"}')).toBe(true);
   });
 
   it('time requests by their route, not by their path, those that wait apart', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ClaimStore } from '../../src/store/claim.store.js';
+import { LEASE, RESOURCE } from '../../src/domain/state-machine.js';
+import { ClaimStore, LANES } from '../../src/store/claim.store.js';
 import { Database } from '../../src/store/database.js';
 import { LeaseStore } from '../../src/store/lease.store.js';
 import { ResourceStore } from '../../src/store/resource.store.js';
@@ -46,13 +47,13 @@ describe('claims', () => {
   it('never give one subject to two processes', async () => {
     await due(100);
     const taken = await Promise.all(
-      Array.from({ length: 20 }, (_, process) => claims.resources(`proc_${process}`, 10)),
+      Array.from({ length: 20 }, (_, process) => claims.resources('clean', `proc_${process}`, 10)),
     );
     const all = taken.flatMap(ids);
     expect(new Set(all).size).toBe(all.length);
     let last: string[];
     do {
-      last = ids(await claims.resources('proc_last', 50));
+      last = ids(await claims.resources('clean', 'proc_last', 50));
       all.push(...last);
     } while (last.length > 0);
     expect(all.sort()).toEqual(ids(await sql('SELECT id FROM resources')).sort());
@@ -61,25 +62,25 @@ describe('claims', () => {
 
   it('are not given to a process that is not known to live', async () => {
     await due(1);
-    expect(await claims.resources('proc_unknown', 5)).toEqual([]);
+    expect(await claims.resources('clean', 'proc_unknown', 5)).toEqual([]);
     await sql(`INSERT INTO processes (id, alive_until) VALUES ('proc_lapsed', now() - interval '1 s')`);
-    expect(await claims.resources('proc_lapsed', 5)).toEqual([]);
-    expect(ids(await claims.resources('proc_a', 5))).toEqual(['res_1']);
+    expect(await claims.resources('clean', 'proc_lapsed', 5)).toEqual([]);
+    expect(ids(await claims.resources('clean', 'proc_a', 5))).toEqual(['res_1']);
   });
 
   it('of a process that died lapse, and its work comes up again', async () => {
     await due(1);
-    expect(await claims.resources('proc_dead', 5)).toHaveLength(1);
-    expect(await claims.resources('proc_other', 5)).toEqual([]);
+    expect(await claims.resources('clean', 'proc_dead', 5)).toHaveLength(1);
+    expect(await claims.resources('clean', 'proc_other', 5)).toEqual([]);
     await sql(`UPDATE resources SET claimed_until = now()`);
-    expect(ids(await claims.resources('proc_other', 5))).toEqual(['res_1']);
+    expect(ids(await claims.resources('clean', 'proc_other', 5))).toEqual(['res_1']);
   });
 
   it('that have lapsed and were taken by another save nothing any more', async () => {
     await due(1);
-    await claims.resources('proc_slow', 5);
+    await claims.resources('clean', 'proc_slow', 5);
     await sql(`UPDATE resources SET claimed_until = now()`);
-    await claims.resources('proc_other', 5);
+    await claims.resources('clean', 'proc_other', 5);
     const resources = new ResourceStore(db);
     expect(await resources.save('res_1', 'active', 'proc_slow', { state: 'released' })).toBe(false);
     await claims.renew('resources', ['res_1'], 'proc_slow');
@@ -90,17 +91,17 @@ describe('claims', () => {
 
   it('do not lose news that comes during a step', async () => {
     await due(1);
-    await claims.resources('proc_a', 5);
+    await claims.resources('clean', 'proc_a', 5);
     await new ResourceStore(db).setCordoned('res_1', true);
     await claims.rest('resources', 'res_1', 'proc_a', null);
-    expect(ids(await claims.resources('proc_a', 5))).toEqual(['res_1']);
+    expect(ids(await claims.resources('clean', 'proc_a', 5))).toEqual(['res_1']);
   });
 
   it('given back half-way come up again at once', async () => {
     await due(1);
-    await claims.resources('proc_a', 5);
+    await claims.resources('clean', 'proc_a', 5);
     await claims.giveBack('resources', 'res_1', 'proc_a');
-    expect(ids(await claims.resources('proc_b', 5))).toEqual(['res_1']);
+    expect(ids(await claims.resources('clean', 'proc_b', 5))).toEqual(['res_1']);
   });
 
   it('of a step that failed come up later each time', async () => {
@@ -108,7 +109,7 @@ describe('claims', () => {
     const waits: number[] = [];
     for (let attempt = 0; attempt < 4; attempt += 1) {
       await sql(`UPDATE resources SET due_at = now()`);
-      expect(await claims.resources('proc_a', 5)).toMatchObject([{ attempts: attempt }]);
+      expect(await claims.resources('clean', 'proc_a', 5)).toMatchObject([{ attempts: attempt }]);
       await claims.retry('resources', 'res_1', 'proc_a');
       const [{ wait }] = await sql(
         `SELECT extract(epoch FROM due_at - now())::float8 AS wait FROM resources`,
@@ -118,23 +119,38 @@ describe('claims', () => {
     expect(waits).toEqual([1, 2, 4, 8]);
   });
 
+  it('are made of every state, and of each in one lane', () => {
+    const statesOf = (table: string) =>
+      Object.values(LANES).flatMap((lane) => (lane.table === table ? (lane.states ?? []) : []));
+    expect(statesOf('leases').sort()).toEqual(Object.keys(LEASE).sort());
+    expect(statesOf('resources').sort()).toEqual(Object.keys(RESOURCE).sort());
+  });
+
+  it('of one lane leave what is in another', async () => {
+    await due(2);
+    await sql(`UPDATE resources SET state = 'pending' WHERE id = 'res_2'`);
+    expect(ids(await claims.resources('clean', 'proc_a', 5))).toEqual(['res_1']);
+    expect(await claims.due()).toMatchObject({ build: expect.any(Number), destroy: null });
+    expect(ids(await claims.resources('build', 'proc_a', 5))).toEqual(['res_2']);
+  });
+
   it('say when the next work is due', async () => {
-    const nothing = { leases: null, resources: null, operations: null, sweeps: null };
+    const nothing = Object.fromEntries(Object.keys(LANES).map((lane) => [lane, null]));
     expect(await claims.due()).toEqual(nothing);
     await due(1);
     await sql(`UPDATE resources SET due_at = now() + interval '1 h'`);
-    expect(await claims.due()).toEqual({ ...nothing, resources: expect.closeTo(3_600_000, -6) });
+    expect(await claims.due()).toEqual({ ...nothing, clean: expect.closeTo(3_600_000, -6) });
     await sql(`UPDATE resources SET due_at = now() - interval '1 s'`);
-    expect((await claims.due()).resources).toBeLessThanOrEqual(-1000);
-    await claims.resources('proc_a', 5);
-    expect((await claims.due()).resources).toBeGreaterThan(0);
+    expect((await claims.due()).clean).toBeLessThanOrEqual(-1000);
+    await claims.resources('clean', 'proc_a', 5);
+    expect((await claims.due()).clean).toBeGreaterThan(0);
   });
 });
 
 describe('a resource that a turn has given away since it was claimed', () => {
   it('is not retired under its new lease', async () => {
     await due(1);
-    await claims.resources('proc_a', 5);
+    await claims.resources('clean', 'proc_a', 5);
     await sql(`UPDATE resources SET leases = 1`);
     expect(await new ResourceStore(db).save('res_1', 'active', 'proc_a', { state: 'released' })).toBe(false);
     expect(await resourceRow()).toMatchObject({ state: 'active' });
