@@ -81,7 +81,8 @@ export class Allocator {
 
   /**
    * Something became free or ready in the pool, of this blueprint alone if one is given: whoever waits for it may be
-   * served, and what is kept warm built. Returns whether anybody is known to wait.
+   * served, or after that for a host that is under it, and what is kept warm built. Returns whether anybody is known to
+   * wait.
    */
   poke(pool: Pool, blueprint: string | null = null): boolean {
     const line = this.lineOf(pool);
@@ -125,6 +126,7 @@ export class Allocator {
       // What comes at the same time comes along: requests each by its own connection, what ends by one answer.
       await (line.requests.length > 0 ? setImmediate() : undefined);
       while (line.requests.length > 0 || line.again || line.from !== null || line.reviewed !== null) {
+        const frees = line.pool.type === 'working-copy' && (line.again || line.from !== null);
         if (line.from !== null) {
           // Who came in would pass an equal that is still to be looked at.
           line.from = await this.turn(line, [], { from: line.from, scope: 'freed' });
@@ -145,6 +147,8 @@ export class Allocator {
           const next = await this.turn(line, [], { from, scope: 'all' });
           line.reviewed ??= next;
         }
+        // Who waits for a host gets it from under a copy that nobody who waits for one has taken.
+        if (frees && line.from === null) this.poke({ ...line.pool, type: 'host' });
       }
     } finally {
       line.running = false;

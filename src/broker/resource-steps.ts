@@ -37,7 +37,7 @@ export class ResourceSteps {
   constructor(private readonly parts: ResourceStepsParts) {}
 
   async take(resource: ClaimedResource, signal: AbortSignal): Promise<void> {
-    const { claims, blueprints, resources, processId } = this.parts;
+    const { claims, blueprints, resources, allocator, processId } = this.parts;
     const blueprint = await blueprints.get(resource.blueprint);
     if (!blueprint) throw new Error(`Resource ${resource.id} has no blueprint.`);
     const hostLease = resource.type === 'working-copy' ? resource.hostLeaseState : undefined;
@@ -48,7 +48,9 @@ export class ResourceSteps {
     const step = reconcileResource({ ...resource, hostLease, surplus, excess }, blueprint, now);
     switch (step.kind) {
       case 'rest':
-        return claims.rest('resources', resource.id, processId, step.until);
+        await claims.rest('resources', resource.id, processId, step.until);
+        if (step.spare) allocator.poke({ tier: blueprint.tier, type: resource.type });
+        return;
       case 'acquire-host':
         return this.acquireHost(resource);
       case 'build':

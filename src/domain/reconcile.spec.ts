@@ -119,9 +119,15 @@ describe('the next step of a resource', () => {
     const limits = { idleAfterSeconds: 60 };
     const idle = { lastUsedAt: ago(60) };
     expect(step({ ...idle, surplus: true }, limits)).toEqual({ kind: 'release', reason: 'idle' });
-    expect(step({ ...idle, surplus: false }, limits)).toEqual(REST);
+    expect(step({ ...idle, surplus: false }, limits)).toEqual({ ...REST, spare: true });
     expect(step({ ...idle, surplus: true })).toEqual(REST);
     expect(step({ activeAt: ago(60), surplus: true }, limits)).toEqual({ kind: 'release', reason: 'idle' });
+  });
+
+  it('is to look again when what is kept warm may be reclaimed', () => {
+    const facts = { lastUsedAt: ago(50), surplus: false };
+    expect(step(facts, { idleAfterSeconds: 60 })).toEqual({ kind: 'rest', until: ago(-10) });
+    expect(step({ ...facts, leases: 1 }, { idleAfterSeconds: 60 })).toEqual(REST);
   });
 
   it('is to look again when its age or its idleness ends, whichever is first', () => {

@@ -73,7 +73,8 @@ export type ResourceStep =
   | { kind: 'destroy' }
   /** Give back the host that it stood on. */
   | { kind: 'let-go' }
-  | { kind: 'rest'; until: Date | null };
+  /** `spare`: left alone for so long that it may be reclaimed for whoever waits for its room. */
+  | { kind: 'rest'; until: Date | null; spare?: boolean };
 
 type Lifespan = Pick<Blueprint, 'reuse' | 'maxAgeSeconds' | 'maxUses' | 'idleAfterSeconds'>;
 
@@ -122,11 +123,9 @@ function idle(
 ): ResourceStep {
   const retiresAt = maxAgeSeconds === null ? null : after(createdAt, maxAgeSeconds);
   const idleUntil =
-    surplus && idleAfterSeconds !== null
-      ? after(lastUsedAt ?? activeAt ?? createdAt, idleAfterSeconds)
-      : null;
-  if (idleUntil !== null && now >= idleUntil) return { kind: 'release', reason: 'idle' };
-  return { kind: 'rest', until: earliest(retiresAt, idleUntil) };
+    idleAfterSeconds === null ? null : after(lastUsedAt ?? activeAt ?? createdAt, idleAfterSeconds);
+  if (idleUntil === null || now < idleUntil) return { kind: 'rest', until: earliest(retiresAt, idleUntil) };
+  return surplus ? { kind: 'release', reason: 'idle' } : { kind: 'rest', until: retiresAt, spare: true };
 }
 
 function earliest(a: Date | null, b: Date | null): Date | null {

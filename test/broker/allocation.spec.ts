@@ -87,6 +87,25 @@ describe('an idle resource', () => {
     expect(reclaimed).toHaveLength(1);
   });
 
+  it('that is kept warm is looked at again when it has been left alone for long enough', async () => {
+    await berth.declare(hosts('box', { reuse: 'consumer', idleAfter: '1h', warm: 1 }));
+    await approved(['box'], 'ann', 'bob');
+    const anns = await berth.lease('ann');
+    await berth.release(anns.id);
+    await until(
+      () =>
+        berth.sql(
+          `SELECT FROM resources WHERE due_at = date_trunc('milliseconds', last_used_at) + interval '1 h'`,
+        ),
+      (found) => found.length === 1,
+    );
+    const bobs = await berth.request('bob');
+    await berth.sql(`UPDATE resources SET last_used_at = now() - interval '1 h', due_at = now()`);
+    await berth.nudge();
+    await berth.becomes(bobs.id, 'active');
+    expect(await berth.read(anns.resource)).toMatchObject({ reason: 'reclaimed' });
+  });
+
   it('that carries an idle working copy gives way to one who needs the host', async () => {
     await berth.declare(hosts('box'), copies('trees', 'box'));
     await approved(['box', 'trees'], 'step');
