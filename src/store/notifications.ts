@@ -34,11 +34,10 @@ export class Notifications {
     client.on('error', () => this.lost(client));
     client.on('end', () => this.lost(client));
     client.on('notification', ({ payload }) => {
-      // Topics are of one word or two.
-      const [sender, topics = ''] = (payload ?? '').split(/ (.*)/s);
+      const [sender, ...topics] = (payload ?? '').split('\n');
       if (sender === this.sender) return;
       this.counts.received += 1;
-      this.receive(topics.split(','));
+      this.receive(topics);
     });
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
@@ -65,10 +64,10 @@ export class Notifications {
       for (;;) {
         await pause(GATHER_MS);
         if (this.pending.size === 0 || !this.client) return;
-        let payload = `${this.sender} `;
+        let payload = this.sender;
         for (const topic of this.pending) {
           if (payload.length + topic.length >= MOST_BYTES) break;
-          payload += `${payload.endsWith(' ') ? '' : ','}${topic}`;
+          payload += `\n${topic}`;
           this.pending.delete(topic);
         }
         await this.client.query({

@@ -125,7 +125,7 @@ export class Caller {
 
   /** Lets the brokers look for work now, after a test has turned the clock by SQL. */
   async nudge(): Promise<void> {
-    await this.sql(`SELECT pg_notify('berth', 'test due')`);
+    await this.sql(`SELECT pg_notify('berth', E'test\\ndue')`);
   }
 
   async events(query = ''): Promise<Shown[]> {
