@@ -10,8 +10,9 @@ const GATHER_MS = 5;
 
 /**
  * News between the processes on one database, by LISTEN and NOTIFY on a connection of its own. It shortens waits and
- * nothing rests on it: what is lost while a connection is down is found by the slow timers. Sent after the commit and
- * gathered, because a NOTIFY inside a transaction takes a lock of the whole server.
+ * little rests on it: what others send while this one's connection is down is found by the slow timers, and what this one
+ * has to send then is sent on the next. Sent after the commit and gathered, because a NOTIFY inside a transaction takes a
+ * lock of the whole server.
  */
 export class Notifications {
   /** Messages, and times that the connection was lost. */
@@ -42,6 +43,7 @@ export class Notifications {
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
     this.client = client;
+    this.send([]);
   }
 
   send(topics: Iterable<string>): void {
@@ -57,9 +59,10 @@ export class Notifications {
     await this.client?.end();
   }
 
-  /** One message at a time: what comes meanwhile goes into the next. */
+  /** One message at a time: what comes meanwhile goes into the next, what could not be sent stays pending. */
   private async flush(): Promise<void> {
     this.sending = true;
+    const taken: string[] = [];
     try {
       for (;;) {
         await pause(GATHER_MS);
@@ -68,6 +71,7 @@ export class Notifications {
         for (const topic of this.pending) {
           if (payload.length + topic.length >= MOST_BYTES) break;
           payload += `\n${topic}`;
+          taken.push(topic);
           this.pending.delete(topic);
         }
         await this.client.query({
@@ -75,10 +79,12 @@ export class Notifications {
           text: 'SELECT pg_notify($1, $2)',
           values: [CHANNEL, payload],
         });
+        taken.length = 0;
         this.counts.sent += 1;
       }
     } catch {
-      this.pending.clear();
+      // Sent once there is another connection: twice does no harm.
+      for (const topic of taken) this.pending.add(topic);
     } finally {
       this.sending = false;
     }

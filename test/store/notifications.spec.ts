@@ -37,3 +37,27 @@ it('brings each topic as it was sent, also one of several words', async () => {
     await Promise.all([here.stop(), there.stop()]);
   }
 });
+
+it('sends what was pending when its connection was lost, once it has another', async () => {
+  const here = new Notifications(database.url, 'here', () => undefined);
+  await here.start();
+  const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE application_name = 'berth notifications' AND datname = current_database()`;
+  await db.rows({ text: terminate });
+  // Gathered while the connection ends, or sent into one that is gone.
+  here.send(['before']);
+  await until(
+    () => here.counts.reconnects,
+    (reconnects) => reconnects === 1,
+  );
+  const { received, there } = await listening();
+  here.send(['cancel cmd_1']);
+  try {
+    await until(
+      () => received,
+      (topics) => ['before', 'cancel cmd_1'].every((topic) => topics.includes(topic)),
+    );
+  } finally {
+    await Promise.all([here.stop(), there.stop()]);
+  }
+});
