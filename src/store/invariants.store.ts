@@ -135,15 +135,6 @@ export const INVARIANTS: readonly Invariant[] = [
             WHERE a.state = 'authorized' AND a.decided_by = a.requested_by AND t.profile -> 'fourEyes' = 'true'`,
   },
   {
-    name: 'approver-known',
-    number: 8,
-    when: 'always',
-    sentence: 'what is approved was approved by a person who is there',
-    advice: `${DECIDE} The person may have been removed since.`,
-    text: `SELECT a.id FROM authorizations a LEFT JOIN people p ON p.name = a.decided_by
-            WHERE a.state = 'authorized' AND p.name IS NULL`,
-  },
-  {
     name: 'approval-as-is',
     number: 9,
     when: 'always',

@@ -132,7 +132,6 @@ const BREACHES: Record<string, [subject: string, ...ways: (string | (() => void)
     'auth_1',
     `UPDATE tiers SET profile = profile || '{"fourEyes": true}'; UPDATE authorizations SET decided_by = 'ann' WHERE id = 'auth_1'`,
   ],
-  'approver-known': ['auth_1', edge(`decided_by = 'nobody'`)],
   'approval-as-is': ['auth_1', `UPDATE authorizations SET changes = '{reuse}' WHERE id = 'auth_1'`],
   'approval-in-time': [
     'auth_1',
