@@ -74,6 +74,7 @@ export class Heartbeat {
       onBuried();
     }
     this.believedUntil = since + PROCESS_SECONDS * 1000;
+    signals.receive(['beat']);
     if (!outage) return;
     const { seconds, leases } = outage;
     if (leases.length > 0) {

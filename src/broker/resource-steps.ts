@@ -114,6 +114,7 @@ export class ResourceSteps {
       if (answered) allocator.poke({ tier: blueprint.tier, type: 'working-copy' });
     } catch (error) {
       if (error instanceof GivenUp) void error.ended.then(() => this.discard(resource));
+      else if (signal.aborted || isUnavailable(error)) void this.discard(resource);
       if (signal.aborted) return claims.giveBack('resources', resource.id, processId);
       if (isUnavailable(error)) throw error;
       // The blueprint is not to blame where what it builds on, or what it had built, was taken away meanwhile.
@@ -133,16 +134,25 @@ export class ResourceSteps {
 
   /**
    * Takes away what a build made after its resource had come to its end: the build was given up, or this process slept
-   * while another went on. A resource that lives is left to whoever builds it now.
+   * while another went on. A resource that lives is left to whoever builds it now. Who is not taken for living yet tries
+   * again when they are.
    */
-  private async discard({ id }: ClaimedResource): Promise<void> {
-    const { resources, views, log } = this.parts;
+  private async discard(resource: ClaimedResource): Promise<void> {
+    const { resources, views, signals, log } = this.parts;
+    const { id } = resource;
     try {
       const row = await resources.get(id);
       if (!row || row.state === 'pending' || row.state === 'active') return;
       const { driver, view } = await views.resource(row);
       await within('destroy', new AbortController().signal, (call) => driver.destroy(view, call));
     } catch (error) {
+      if (isUnavailable(error)) {
+        const stopListening = signals.on('beat', () => {
+          stopListening();
+          void this.discard(resource);
+        });
+        return;
+      }
       log.warn({ err: error, resource: id }, 'what was built too late could not be taken away');
     }
   }
