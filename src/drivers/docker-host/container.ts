@@ -119,10 +119,8 @@ export class Container {
     }
   }
 
-  private async startByEngine(
-    { argv, env = {}, hasStdin = false }: ExecSpec,
-    call: Call,
-  ): Promise<Execution> {
+  /** The same, by the engine in any case. */
+  async startByEngine({ argv, env = {}, hasStdin = false }: ExecSpec, call: Call): Promise<Execution> {
     const exec = await this.ask(call, (container, abortSignal) =>
       container.exec({
         Cmd: argv,

@@ -10,9 +10,12 @@ export const NOT_SO = 44;
 /** Most of a tool's complaint that is told, in characters. */
 const COMPLAINT = 500;
 
-/** What a process in the container writes to stdout, as fast as it is read; throws where the process does not end well. */
+/**
+ * What a process in the container writes to stdout, as fast as it is read; throws where the process does not end well.
+ * Not through the lane: while nobody reads, nothing else could be said there.
+ */
 export async function* receive(container: Container, spec: ExecSpec, call: Call): AsyncGenerator<Buffer> {
-  const execution = await container.start(spec, call);
+  const execution = await container.startByEngine(spec, call);
   const { stream, output } = execution;
   const giveUp = () => stream.destroy();
   call.signal.addEventListener('abort', giveUp);
@@ -64,8 +67,13 @@ export async function send(
   } finally {
     call.signal.removeEventListener('abort', giveUp);
   }
+  try {
+    await endedWell(execution, complaint, call);
+  } catch (fault) {
+    content.destroy();
+    throw fault;
+  }
   const failure = await fed;
-  await endedWell(execution, complaint, call);
   if (failure) throw new DriverError('failed', 'What was to be written broke off.', { cause: failure.fault });
 }
 
