@@ -135,9 +135,9 @@ export const ATTACKS: ContainerAttack[] = [
   },
 ];
 
-/** What a refused attack says: the kernel refused it, or what it looks for is not there. */
+/** What a refused attack says: the kernel refused it or killed it for it, or what it looks for is not there. */
 export const REFUSED =
-  /not permitted|denied|[Rr]ead-only|nonexistent|No such file|connect|invalid|can't fork|No space left/;
+  /not permitted|denied|[Rr]ead-only|nonexistent|No such file|connect|invalid|can't fork|No space left|Killed/;
 
 function tmpfsWithout(host: HostConfig | undefined, option: RegExp, instead: string): Record<string, string> {
   const areas: Record<string, string> = host?.Tmpfs ?? {};

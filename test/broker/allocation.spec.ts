@@ -755,7 +755,7 @@ describe('a resource', () => {
     const { id, resource } = await berth.lease('step');
     await berth.release(id);
     await until(
-      () => berth.sql(`SELECT FROM resources WHERE due_at IS NULL AND claim IS NULL`),
+      () => berth.sql(`SELECT FROM resources WHERE coalesce(due_at > now(), true) AND claim IS NULL`),
       (rested) => rested.length === 1,
     );
     await berth.sql(
