@@ -14,6 +14,7 @@ import { WhoMayUse1764210000000 } from './1764210000000-who-may-use.js';
 import { Lanes1764220000000 } from './1764220000000-lanes.js';
 import { WhatLostCommandsLeft1764225000000 } from './1764225000000-what-lost-commands-left.js';
 import { RoundsOfBuilds1764300000000 } from './1764300000000-rounds-of-builds.js';
+import { LinesByBlueprint1764330000000 } from './1764330000000-lines-by-blueprint.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   Lanes1764220000000,
   WhatLostCommandsLeft1764225000000,
   RoundsOfBuilds1764300000000,
+  LinesByBlueprint1764330000000,
 ];

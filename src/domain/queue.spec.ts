@@ -75,12 +75,19 @@ describe('the fair order', () => {
     const high = waiting('a1', 9);
     expect(order([waiting('b1', 1, aged(2 * AGEING.seconds - 1)), high], nobody)).toEqual(['b1', 'a1']);
     expect(order([waiting('b1', 1, aged(AGEING.seconds - 1)), high], nobody)).toEqual(['a1', 'b1']);
-    const served = { ...aged(9 * AGEING.seconds), servedAt: ago(1) };
+    const served = { ...aged(9 * AGEING.seconds), servedAt: ago(1), likeServedAt: ago(1) };
     expect(order([waiting('b1', 1, served), high], nobody)).toEqual(['a1', 'b1']);
   });
 
+  it('lets those of a line pass that got nothing for long while others of it were served', () => {
+    const served = { servedAt: ago(1), likeServedAt: ago(1) };
+    const passed = { createdAt: ago(AGEING.seconds), servedAt: ago(1) };
+    const queue = [waiting('a1', 1, passed), waiting('a2', 2, { ...passed, ...served }), waiting('b1', 3)];
+    expect(order(queue, everyone, { a: 9 })).toEqual(['a1', 'b1', 'a2']);
+  });
+
   it('does not let a line pass another because many wait in it for long', () => {
-    const since = { createdAt: ago(5 * AGEING.seconds), servedAt: ago(1) };
+    const since = { createdAt: ago(5 * AGEING.seconds), servedAt: ago(1), likeServedAt: ago(1) };
     const many = Array.from({ length: 1000 }, (_, seq) => waiting(`a${seq}`, seq, since));
     expect(order([...many, waiting('b1', 5000)], everyone)[0]).toBe('b1');
   });

@@ -8,12 +8,14 @@ interface Queued {
   createdAt: Date;
   /** When its line last got something; null: never yet. */
   servedAt: Date | null;
+  /** When its line last got what this one may use too; null: never yet. */
+  likeServedAt: Date | null;
 }
 
 /**
  * A line, which is what one object waits for at one priority, gains `priority` for every `seconds` in which it got
- * nothing, and loses that when it does. So the lowest priority passes the highest within 200 minutes and nobody waits
- * for ever, while below ten minutes a priority is just what was asked for.
+ * nothing, and loses that when it does: those in it that may use what it got. So the lowest priority passes the highest
+ * within 200 minutes and nobody waits for ever, while below ten minutes a priority is just what was asked for.
  */
 export const AGEING = { seconds: 600, priority: 100 } as const;
 
@@ -54,12 +56,13 @@ export function* inFairOrder<T extends Queued>(
 function linesOf<T extends Queued>(demand: readonly T[], now: Date): Line<T>[] {
   const byLine = new Map<string, T[]>();
   for (const item of [...demand].sort((a, b) => a.seq - b.seq)) {
-    append(byLine, `${item.priority} ${objectKey(item.object)}`, item);
+    append(byLine, `${item.priority} ${item.likeServedAt?.getTime()} ${objectKey(item.object)}`, item);
   }
   return [...byLine.values()].map((items) => {
-    const [{ object, priority }] = items as [T];
+    const [{ object, priority, likeServedAt }] = items as [T];
     const servedAt = Math.max(...items.map((item) => item.servedAt?.getTime() ?? 0));
-    const since = Math.max(servedAt, Math.min(...items.map(({ createdAt }) => createdAt.getTime())));
+    const first = Math.min(...items.map(({ createdAt }) => createdAt.getTime()));
+    const since = Math.max(likeServedAt?.getTime() ?? 0, first);
     const steps = Math.floor((now.getTime() - since) / (AGEING.seconds * 1000));
     const rank = priority + AGEING.priority * Math.max(0, steps);
     return { key: objectKey(object), rank, live: 0, servedAt, items, next: 0 };

@@ -15,6 +15,8 @@ export interface Demand {
   createdAt: Date;
   /** When its object last got something at this priority; null: never yet. */
   servedAt: Date | null;
+  /** When its object last got something at this priority that this one may use too; null: never yet. */
+  likeServedAt: Date | null;
   /** Is for a resource that is built for the warm pool, while nobody waits for one like it. */
   warm: boolean;
 }

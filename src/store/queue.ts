@@ -128,14 +128,17 @@ export const QUEUED = `${ASKED},
       SELECT NOT EXISTS (SELECT FROM leases WHERE state = 'pending' AND tier = $1 AND type = 'working-copy'
                             AND waiting IS DISTINCT FROM 'awaiting-authorization') AS idle),
     ranked AS MATERIALIZED (
-      SELECT l.*, s.served_at, ${rank('l.priority', 'h.created_at', 's.served_at')} AS rank,
+      SELECT l.*, s.served_at, ${rank('l.priority', 'h.created_at', 's.like_served_at')} AS rank,
              (SELECT count(*) FROM leases h WHERE h.state IN ('acquired', 'active')
                  AND h.object_kind = l.object_kind AND h.object_name = l.object_name) AS live,
              l.object_kind = 'blueprint' AND (SELECT idle FROM copies) AS warm
         FROM asked l
         CROSS JOIN LATERAL (SELECT created_at FROM leases WHERE ${OF_LINE} ORDER BY seq LIMIT 1) h
-        LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
-                           = ($1, $2, l.object_kind, l.object_name, l.priority)
+        CROSS JOIN LATERAL (
+          SELECT max(served_at) AS served_at,
+                 max(served_at) FILTER (WHERE $8 = 'all' OR blueprint = ANY ((SELECT names FROM piece)::text[])) AS like_served_at
+            FROM lines WHERE (tier, type, object_kind, object_name, priority)
+                           = ($1, $2, l.object_kind, l.object_name, l.priority)) s
        WHERE $8 = 'all' OR l.usable && (SELECT names FROM piece)),
     queued AS MATERIALIZED (
       SELECT q.id FROM ranked l
@@ -162,8 +165,10 @@ export const PLACES = `queues AS MATERIALIZED (
           SELECT created_at FROM leases w
            WHERE w.state = 'pending' AND (w.tier, w.type, w.object_kind, w.object_name, w.priority, w.seq)
                                        = (l.tier, l.type, l.object_kind, l.object_name, l.priority, l.head) LIMIT 1) h
-        LEFT JOIN lines s ON (s.tier, s.type, s.object_kind, s.object_name, s.priority)
-                           = (l.tier, l.type, l.object_kind, l.object_name, l.priority)),
+        CROSS JOIN LATERAL (
+          SELECT max(served_at) AS served_at FROM lines s
+           WHERE (s.tier, s.type, s.object_kind, s.object_name, s.priority)
+               = (l.tier, l.type, l.object_kind, l.object_name, l.priority)) s),
     standing AS MATERIALIZED (
       SELECT m.id, q.tier, q.type, q.rank, q.served_at, q.head,
              (SELECT count(*) FROM leases w

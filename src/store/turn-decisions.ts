@@ -200,7 +200,7 @@ class Changes {
     const state = this.activates(this.types.get(blueprint) as Blueprint['type']) ? 'acquired' : 'active';
     move(LEASE, 'pending', state);
     const { object, priority } = this.demand.get(leaseId) as Demand;
-    this.served.set(`${objectKey(object)} ${priority}`, { ...object, priority });
+    this.served.set(`${objectKey(object)} ${priority} ${blueprint}`, { ...object, priority, blueprint });
     const before = this.taken.get(resourceId) ?? { n: 0, fence: this.fences.get(resourceId) as number };
     const fence = before.fence + 1;
     this.taken.set(resourceId, { id: resourceId, n: before.n + 1, fence, consumer: objectKey(object) });
@@ -357,8 +357,9 @@ const CHANGED = (
 
 const SERVED = (
   rows: string,
-) => `INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
-  SELECT $1, $2, kind, name, priority, now() FROM jsonb_to_recordset(${rows}::jsonb) AS s (kind text, name text, priority int)
-  ON CONFLICT (tier, type, object_kind, object_name, priority) DO UPDATE SET served_at = excluded.served_at`;
+) => `INSERT INTO lines (tier, type, object_kind, object_name, priority, blueprint, served_at)
+  SELECT $1, $2, kind, name, priority, blueprint, now()
+    FROM jsonb_to_recordset(${rows}::jsonb) AS s (kind text, name text, priority int, blueprint text)
+  ON CONFLICT (tier, type, object_kind, object_name, priority, blueprint) DO UPDATE SET served_at = excluded.served_at`;
 
 const TOLD = (ids: string) => `UPDATE operations SET due_at = now() WHERE id = ANY (${ids}::text[])`;

@@ -68,7 +68,7 @@ interface Found extends Offered {
   reclaiming: string[];
   waiting: Waiting[];
   live: { kind: LeaseObject['kind']; name: string; count: number }[];
-  served: { kind: LeaseObject['kind']; name: string; priority: number; at: string }[];
+  served: { kind: LeaseObject['kind']; name: string; priority: number; blueprint: string; at: string }[];
 }
 
 const NOBODY = {
@@ -139,7 +139,11 @@ function lookOf(pool: Pool, requested: readonly NewLease[], found: Found): Look 
   const incoming = [...new Map(requested.map((lease) => [lease.id, lease])).values()].filter(
     ({ id }) => !known.includes(id),
   );
-  const served = new Map(found.served.map(({ priority, at, ...object }) => [lineKey(object, priority), at]));
+  const served = new Map<string, Map<string, number>>();
+  for (const { priority, blueprint, at, ...object } of found.served) {
+    const key = lineKey(object, priority);
+    served.set(key, (served.get(key) ?? new Map()).set(blueprint, Date.parse(at)));
+  }
   const lists = new Map(found.lists.map(({ kind, name, blueprints }) => [`${kind}/${name}`, blueprints]));
   const lastSeq = waiting.reduce((seq, lease) => Math.max(seq, lease.seq), 0);
   const demand = [...waiting, ...incoming].map((lease, index): Demand => {
@@ -148,8 +152,10 @@ function lookOf(pool: Pool, requested: readonly NewLease[], found: Found): Look 
     const allowed = lease.allowed?.filter((name) => listed.includes(name)) ?? listed;
     const seq = 'seq' in lease ? lease.seq : lastSeq + 1 + index;
     const createdAt = 'createdAt' in lease ? new Date(lease.createdAt) : found.now;
-    const servedAt = dateOf(served.get(lineKey(object, priority)));
-    return { id, object, allowed, attributes, priority, warm, seq, createdAt, servedAt };
+    const line = served.get(lineKey(object, priority)) ?? new Map<string, number>();
+    const servedAt = latest(line.values());
+    const likeServedAt = latest(allowed.map((name) => line.get(name)));
+    return { id, object, allowed, attributes, priority, warm, seq, createdAt, servedAt, likeServedAt };
   });
   const queued = new Map(waiting.map((lease) => [lease.id, lease]));
   const inOrder = new Set(waiting.flatMap((lease) => (lease.inOrder ? lease.id : [])));
@@ -168,6 +174,11 @@ function lookOf(pool: Pool, requested: readonly NewLease[], found: Found): Look 
 
 function lineKey(object: LeaseObject, priority: number): string {
   return `${objectKey(object)} ${priority}`;
+}
+
+function latest(times: Iterable<number | undefined>): Date | null {
+  const time = Math.max(...[...times].map((at) => at ?? 0), 0);
+  return time > 0 ? new Date(time) : null;
 }
 
 function dateOf(text: string | null | undefined): Date | null {
@@ -352,7 +363,7 @@ const LOOK = {
         SELECT kind, name, (SELECT count(*) FROM leases l WHERE l.state IN ('acquired', 'active')
                                AND l.object_kind = k.kind AND l.object_name = k.name) AS count FROM asking k) c) AS live,
       (SELECT coalesce(json_agg(s), '[]') FROM (
-        SELECT object_kind AS kind, object_name AS name, priority, served_at AS at FROM lines
+        SELECT object_kind AS kind, object_name AS name, priority, blueprint, served_at AS at FROM lines
          WHERE tier = $1 AND type = $2 AND (object_kind, object_name) IN (SELECT kind, name FROM asking)) s) AS served
     FROM piece`,
 };

@@ -264,6 +264,25 @@ describe('the queue', () => {
     expect((await berth.read(pressing.id)).waiting).toEqual({ reason: 'queued', position: 1 });
   });
 
+  it('lets who waited long for one thing go first though its consumer got others meanwhile', async () => {
+    await berth.declare(hosts('sought'), hosts('plenty', { resources: 3 }));
+    await approved(['sought', 'plenty'], 'both');
+    await approved(['sought'], 'rival');
+    const holder = await berth.lease('rival');
+    const patient = await berth.request('both', { blueprints: ['sought'] });
+    await berth.sql(`UPDATE leases SET created_at = now() - interval '11 min' WHERE id = $1`, [patient.id]);
+    await berth.lease('both', { blueprints: ['plenty'] });
+    await berth.lease('both', { blueprints: ['plenty'] });
+    const rival = await berth.request('rival');
+    await berth.release(holder.id);
+    await berth.becomes(patient.id, 'active');
+    // Which got it what it had waited for, so that the next is the rival's.
+    const again = await berth.request('both', { blueprints: ['sought'] });
+    await berth.sql(`UPDATE leases SET created_at = now() - interval '11 min' WHERE id = $1`, [again.id]);
+    await berth.release(patient.id);
+    await berth.becomes(rival.id, 'active');
+  });
+
   it('serves the higher priority first', async () => {
     await berth.declare(hosts('box'));
     await approved(['box'], 'step');

@@ -349,8 +349,9 @@ describe('a turn after something became free', () => {
     await waiting('ann', 7);
     await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting, priority)
                SELECT 'ann_first_' || n, 'consumer', 'ann', 'low', 'host', 'pending', 60, 'queued', 50 FROM generate_series(1, 2) n`);
-    await sql(`INSERT INTO lines (tier, type, object_kind, object_name, priority, served_at)
-               VALUES ('low', 'host', 'consumer', 'dan', 0, now() - interval '1 min')`);
+    await sql(`INSERT INTO lines (tier, type, object_kind, object_name, priority, blueprint, served_at)
+               VALUES ('low', 'host', 'consumer', 'dan', 0, 'box', now() - interval '1 min'),
+                      ('low', 'host', 'consumer', 'cid', -100, 'another', now() - interval '1 min')`);
     const undone = new Error('undone');
     let whole: string[] = [];
     const look = turns.take(

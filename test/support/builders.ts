@@ -125,6 +125,7 @@ export function demand({ by = 'step', ...facts }: Partial<Demand> & { by?: strin
     seq: 1,
     createdAt: NOON,
     servedAt: null,
+    likeServedAt: null,
     warm: false,
     ...facts,
   };

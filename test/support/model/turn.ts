@@ -31,15 +31,17 @@ export function turn(world: World, tier: string, type: ResourceType): void {
 function demandOf(world: World, lease: ModelLease): Demand {
   const { id, object, allowed, priority, seq, createdAt } = lease;
   const listed = world.listedBy(object);
+  const usable = allowed ? allowed.filter((name) => listed.includes(name)) : listed;
   return {
     id,
     object,
-    allowed: allowed ? allowed.filter((name) => listed.includes(name)) : listed,
+    allowed: usable,
     attributes: {},
     priority,
     seq,
     createdAt,
     servedAt: world.servedAt(lease),
+    likeServedAt: world.likeServedAt(lease, usable),
     warm: isForWarmPool(world, lease),
   };
 }

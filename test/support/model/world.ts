@@ -161,8 +161,17 @@ export class World {
     return this.served.get(`${objectKey(object)} ${priority} ${type}`) ?? null;
   }
 
-  serve({ object, priority, type }: ModelLease): void {
-    this.served.set(`${objectKey(object)} ${priority} ${type}`, this.now);
+  /** When it last got something of one of these blueprints. */
+  likeServedAt({ object, priority, type }: ModelLease, blueprints: string[]): Date | null {
+    const line = `${objectKey(object)} ${priority} ${type}`;
+    const times = blueprints.flatMap((name) => this.served.get(`${line} ${name}`) ?? []);
+    return times.sort((a, b) => b.getTime() - a.getTime())[0] ?? null;
+  }
+
+  serve({ object, priority, type, blueprint }: ModelLease): void {
+    const line = `${objectKey(object)} ${priority} ${type}`;
+    this.served.set(line, this.now);
+    this.served.set(`${line} ${blueprint}`, this.now);
   }
 
   request(
