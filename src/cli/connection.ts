@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { BerthClient } from '../client/client.js';
 import { UsageError } from './exit.js';
+import { note } from './output.js';
 
 export interface ConnectionOptions {
   url?: string;
@@ -30,7 +31,8 @@ export function connection(options: ConnectionOptions, env: Environment): Requir
 }
 
 export function connect(options: ConnectionOptions): BerthClient {
-  return new BerthClient(connection(options, process.env));
+  const onAway = (why: Error) => note(`${why.message} Trying again …`);
+  return new BerthClient({ ...connection(options, process.env), onAway });
 }
 
 /** Keeps a login, readable for nobody else. */

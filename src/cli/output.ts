@@ -1,9 +1,8 @@
-import type { CommonOptions } from './command.js';
 import { record } from './table.js';
 
 /** Prints an answer: as JSON where that was asked for, and else as people read it. */
 export function print<T extends object>(
-  { json }: CommonOptions,
+  { json }: { json?: boolean },
   answer: T,
   render: (answer: T) => string = record,
 ): void {

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import createFetchClient, { type Client } from 'openapi-fetch';
+import pRetry from 'p-retry';
 import { resuming } from './event-source.js';
-import { ensureOk, UnreachableError } from './problem-error.js';
+import { ensureOk, ProblemError, UnreachableError } from './problem-error.js';
 import type { components, paths } from './schema.d.ts';
 
 export { ProblemError, UnreachableError } from './problem-error.js';
@@ -26,21 +27,31 @@ export interface ClientOptions {
   /** Address of the broker, such as `http://127.0.0.1:8080`. */
   url: string;
   token: string;
+  /** Told once, each time that the broker is away, with why; what can be is then sent again until it is back. */
+  onAway?: (why: Error) => void;
 }
+
+/** Times that what was not answered is sent again, a second apart: as long as a broker takes to be started anew. */
+const ATTEMPTS = 30;
 
 /**
  * A client of the REST API. `api` has every route, typed from the OpenAPI document; the methods are for what a single
  * answer of JSON is not: lists, streams and files. All throw `ProblemError` for an error that the broker answers with,
- * and `UnreachableError` where none answers.
+ * and `UnreachableError` where none answers. Where one has answered before, as it does not while it is started anew,
+ * what does no harm when it is done twice is sent again for half a minute.
  */
 export class BerthClient {
   readonly api: Client<paths>;
   private readonly url: string;
   private readonly authorization: string;
+  private readonly onAway: (why: Error) => void;
+  /** Whether a broker has answered yet, so that the address is right. */
+  private reached = false;
 
-  constructor({ url, token }: ClientOptions) {
+  constructor({ url, token, onAway = () => undefined }: ClientOptions) {
     this.url = url.replace(/\/+$/, '');
     this.authorization = `Bearer ${token}`;
+    this.onAway = onAway;
     this.api = createFetchClient<paths>({
       baseUrl: this.url,
       fetch: (request) => this.send(request),
@@ -106,7 +117,7 @@ export class BerthClient {
     const connect = async (after: string | undefined) => {
       const headers = new Headers({ accept: 'text/event-stream' });
       if (after !== undefined) headers.set('last-event-id', after);
-      return bodyOf(await this.fetch(path, { headers, signal }));
+      return bodyOf(await this.sendOnce(new Request(`${this.url}${path}`, { headers, signal })));
     };
     return resuming(connect, signal);
   }
@@ -115,7 +126,26 @@ export class BerthClient {
     return this.send(new Request(`${this.url}${path}`, init));
   }
 
-  private async send(request: Request): Promise<Response> {
+  private send(request: Request): Promise<Response> {
+    if (!isRepeatable(request)) return this.sendOnce(request);
+    return pRetry(() => this.sendOnce(request.clone()), {
+      retries: ATTEMPTS,
+      factor: 1,
+      signal: request.signal,
+      shouldRetry: ({ error }) => this.isAway(error),
+      onFailedAttempt: ({ error, attemptNumber }) => {
+        if (attemptNumber === 1 && this.isAway(error)) this.onAway(error);
+      },
+    });
+  }
+
+  /** Whether what went wrong may be over soon. */
+  private isAway(error: Error): boolean {
+    if (error instanceof ProblemError) return AWAY.includes(error.status);
+    return error instanceof UnreachableError && this.reached;
+  }
+
+  private async sendOnce(request: Request): Promise<Response> {
     request.headers.set('authorization', this.authorization);
     let response: Response;
     try {
@@ -125,8 +155,17 @@ export class BerthClient {
       throw new UnreachableError(this.url, error);
     }
     await ensureOk(response);
+    this.reached = true;
     return response;
   }
+}
+
+/** What brokers answer while their database is away or they stop, and proxies while no broker does. */
+const AWAY = [502, 503, 504];
+
+/** What may be done twice: reading, and what ends as it did the first time. */
+function isRepeatable({ method, headers, url }: Request): boolean {
+  return method === 'GET' || headers.has('idempotency-key') || /\/(release|renew|cancel)$/.test(url);
 }
 
 /** The body of an answer that `api` gave; errors were thrown before. */

@@ -1,10 +1,18 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { pipeline } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ADMIN_TOKEN } from '../support/app.js';
 import { BrokerProcess } from '../support/broker-process.js';
 import type { Shown } from '../support/installation.js';
 import { mostHolders, violations } from '../support/invariants.js';
 import { consumer, hosts, machines, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
+const BERTH = fileURLToPath(new URL('../../bin/berth.mjs', import.meta.url));
 const CALLERS = 64;
 
 let database: TestDatabase;
@@ -109,6 +117,39 @@ describe('two broker processes', () => {
     expect(await waiting).toMatchObject({ id, state: 'active' });
     expect(Date.now() - since).toBeLessThan(2000);
     await one.release(id);
+  });
+});
+
+describe('a build step', () => {
+  it('goes on with another broker when the one that it waits at is gone', async () => {
+    const one = await BrokerProcess.start(database.url);
+    const other = brokers[1] as BrokerProcess;
+    brokers.push(one);
+    const holder = await other.lease('step');
+    let serving = one;
+    const front = createServer((near) => {
+      const far = connect(Number(new URL(serving.endpoint.url).port), '127.0.0.1');
+      pipeline(near, far, near, () => undefined);
+    }).listen(0, '127.0.0.1');
+    await once(front, 'listening');
+    const { port } = front.address() as AddressInfo;
+    try {
+      const step = spawn(process.execPath, [BERTH, 'run', '--consumer', 'step', '--', 'echo', 'done'], {
+        env: { PATH: process.env.PATH, BERTH_URL: `http://127.0.0.1:${port}`, BERTH_TOKEN: ADMIN_TOKEN },
+      });
+      const ended = Promise.all([text(step.stdout), text(step.stderr), once(step, 'close')]);
+      await once(step.stderr, 'data');
+      const { id } = await pending(other);
+      await one.kill();
+      serving = other;
+      await other.release(holder.id);
+      const [stdout, stderr, [code]] = await ended;
+      expect({ code, stdout }).toEqual({ code: 0, stdout: 'done\n' });
+      expect(stderr).toContain('Trying again');
+      expect(await other.becomes(id, 'destroyed')).toMatchObject({ ended: 'released' });
+    } finally {
+      front.close();
+    }
   });
 });
 
