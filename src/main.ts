@@ -5,6 +5,7 @@ import { type Config, ConfigError, readConfig } from './config.js';
 import { BrokerError } from './domain/errors.js';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.js';
 import { DataDirectoryHeld } from './embedded/hold.js';
+import { isTurnedAway } from './store/database.js';
 
 /** Starts PostgreSQL where none is given, migrates, applies the manifests, serves, and on SIGINT or SIGTERM ends all of it in order. */
 async function main(): Promise<void> {
@@ -81,6 +82,7 @@ function told(error: unknown): unknown {
     return [error.message, ...error.errors.map(({ path, message }) => `  ${path} ${message}`)].join('\n');
   }
   if (error instanceof ConfigError || error instanceof DataDirectoryHeld) return error.message;
+  if (isTurnedAway(error)) return `BERTH_DATABASE_URL: the server turns the broker away: ${error.message}.`;
   if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
     return `${error.message}. Something else listens there: stop it, or set BERTH_PORT.`;
   }

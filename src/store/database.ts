@@ -213,6 +213,11 @@ function isUnavailable(error: unknown): boolean {
   );
 }
 
+/** Whether the server answered, and has no such database, or none for this user. */
+export function isTurnedAway(error: unknown): error is Error {
+  return error instanceof pg.DatabaseError && /^(28|3D|42501)/.test(error.code ?? '');
+}
+
 /** Whether a statement said of itself that it must not be done, by `refuse`. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === 'BE001';

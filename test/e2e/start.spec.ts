@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BerthClient, data } from '../../src/client/client.js';
+import { createTestDatabase } from '../support/postgres.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const MANIFESTS = `
@@ -168,5 +169,30 @@ describe('the broker as it is started', () => {
     expect(await exit).toEqual([0, null]);
     await expect(readFile(postmaster)).rejects.toMatchObject({ code: 'ENOENT' });
     await start();
+  });
+});
+
+describe('a broker whose database', () => {
+  it.each([
+    ['is not there', (url: URL) => (url.pathname = '/absent'), '"absent"'],
+    ['is for others', (url: URL) => (url.username = 'stranger'), '"stranger"'],
+  ])('%s says so in a line', async (_, mistake, said) => {
+    const database = await createTestDatabase({ bare: true });
+    const url = new URL(database.url);
+    mistake(url);
+    const dataDir = await mkdtemp(join(tmpdir(), 'berth-away-'));
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [MAIN], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: '', BERTH_DATABASE_URL: url.href, BERTH_DATA_DIR: dataDir },
+      });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(
+        new RegExp(`^BERTH_DATABASE_URL: the server turns the broker away: .*${said}.*\n$`),
+      );
+    } finally {
+      await rm(dataDir, { recursive: true });
+      await database.drop();
+    }
   });
 });
