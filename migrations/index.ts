@@ -15,6 +15,7 @@ import { Lanes1764220000000 } from './1764220000000-lanes.js';
 import { WhatLostCommandsLeft1764225000000 } from './1764225000000-what-lost-commands-left.js';
 import { RoundsOfBuilds1764300000000 } from './1764300000000-rounds-of-builds.js';
 import { LinesByBlueprint1764330000000 } from './1764330000000-lines-by-blueprint.js';
+import { OneKey1764340000000 } from './1764340000000-one-key.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   WhatLostCommandsLeft1764225000000,
   RoundsOfBuilds1764300000000,
   LinesByBlueprint1764330000000,
+  OneKey1764340000000,
 ];

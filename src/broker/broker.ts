@@ -182,6 +182,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     signals,
     log,
     processId,
+    keyPrint: secrets.fingerprint('secret key'),
     graceSeconds,
     onBuried() {
       reconciler.abandon();

@@ -165,7 +165,7 @@ export class Declarer {
             { type: before.kind, username: before.username, hosts: before.hosts },
             { type: spec.type, username, hosts },
           ),
-          ...(secrets.open(before.sealed) === secret ? [] : ['secret']),
+          ...(secrets.holds(before.sealed, secret) ? [] : ['secret']),
         ]
       : ['type', 'username', 'hosts', 'secret'];
     if (fields.length > 0)

@@ -13,6 +13,8 @@ export interface HeartbeatParts {
   signals: Signals;
   log: Logger;
   processId: string;
+  /** Tells the process's secret key from others. */
+  keyPrint: Buffer;
   /** What holders get to renew after an outage, in seconds. */
   graceSeconds: number;
   /** It was taken for dead meanwhile: whatever it had begun is others' by now. */
@@ -28,7 +30,10 @@ export class Heartbeat {
 
   constructor(private readonly parts: HeartbeatParts) {}
 
-  /** Resolves after the first beat: from then on this process may claim work. */
+  /**
+   * Resolves after the first beat: from then on this process may claim work.
+   * @throws BrokerError `conflict` where a broker lives that has another secret key
+   */
   async start(): Promise<void> {
     await this.beat();
     this.beating = this.go();
@@ -66,9 +71,9 @@ export class Heartbeat {
   }
 
   private async beat(): Promise<void> {
-    const { processes, processId, graceSeconds, signals, log, onBuried } = this.parts;
+    const { processes, processId, keyPrint, graceSeconds, signals, log, onBuried } = this.parts;
     const since = performance.now();
-    const { isNew, outage } = await processes.beat(processId, graceSeconds);
+    const { isNew, outage } = await processes.beat(processId, keyPrint, graceSeconds);
     if (isNew && this.believedUntil > 0) {
       log.warn('this broker was away, and others have taken over its work; what it had begun is given up');
       onBuried();

@@ -25,6 +25,15 @@ export class Secrets {
     );
   }
 
+  /** Whether it is this text that was sealed; also not where the key is another one by now. */
+  holds(sealed: Buffer, text: string): boolean {
+    try {
+      return this.open(sealed) === text;
+    } catch {
+      return false;
+    }
+  }
+
   /** Tells texts apart without telling anything of them: whoever has no key can't try what a short secret may be. */
   fingerprint(text: string): Buffer {
     return createHmac('sha256', this.key).update(`fingerprint\n${text}`).digest();

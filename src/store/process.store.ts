@@ -1,3 +1,4 @@
+import { BrokerError } from '../domain/errors.js';
 import { type Database, one } from './database.js';
 
 /** A process is believed to live for this long after it last said so, in seconds. */
@@ -30,12 +31,20 @@ export class ProcessStore {
   /**
    * Says that this process lives. Where none had for longer than `OUTAGE_SECONDS`, active leases get at least
    * `graceSeconds` to be renewed, never past the maximum of their tier.
+   *
+   * @param keyPrint tells its secret key from others
+   * @throws BrokerError `conflict` where one lives that has another key: neither could open what the other seals
    */
-  async beat(id: string, graceSeconds: number): Promise<Beat> {
+  async beat(id: string, keyPrint: Buffer, graceSeconds: number): Promise<Beat> {
     if ((await this.db.rows(STILL_ALIVE, [id])).length > 0) return { isNew: false };
     return this.db.locked(['berth processes'], async (transaction) => {
+      if ((await transaction.rows(OF_ANOTHER_KEY, [keyPrint])).length > 0)
+        throw new BrokerError(
+          'conflict',
+          'Another broker of this installation lives, or did some seconds ago, with another secret key. Give all of them the same BERTH_SECRET_KEY.',
+        );
       const [outage] = await transaction.rows<{ seconds: number | null }>(OUTAGE);
-      const { isNew } = one(await transaction.rows<{ isNew: boolean }>(ENTER, [id]));
+      const { isNew } = one(await transaction.rows<{ isNew: boolean }>(ENTER, [id, keyPrint]));
       if (!outage) return { isNew };
       const kept = await transaction.rows<{ lease: string }>(KEEP_LEASES, [graceSeconds]);
       return { isNew, outage: { seconds: outage.seconds, leases: kept.map(({ lease }) => lease) } };
@@ -69,8 +78,10 @@ const STILL_ALIVE = {
   text: `UPDATE processes SET alive_until = ${UNTIL} WHERE id = $1 AND alive_until > now() RETURNING id`,
 };
 
+const OF_ANOTHER_KEY = { text: 'SELECT FROM processes WHERE alive_until > now() AND key_print <> $1' };
+
 const ENTER = {
-  text: `INSERT INTO processes (id, alive_until) VALUES ($1, ${UNTIL})
+  text: `INSERT INTO processes (id, alive_until, key_print) VALUES ($1, ${UNTIL}, $2)
          ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until, started_at = now()
          RETURNING xmax = 0 AS is_new`,
 };

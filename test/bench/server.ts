@@ -22,6 +22,7 @@ const dataDir = await mkdtemp(join(tmpdir(), 'berth-bench-server-'));
 const config = readConfig({
   BERTH_DATA_DIR: dataDir,
   BERTH_ADMIN_TOKEN: ADMIN_TOKEN,
+  BERTH_SECRET_KEY: Buffer.alloc(32, 7).toString('base64'), // the same for all of one database
   BERTH_BLUEPRINTS: join(dataDir, 'none'),
   BERTH_LOG_LEVEL: 'warn',
 });

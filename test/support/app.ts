@@ -63,7 +63,10 @@ export async function startTestApp({
   const log = pino({ level: config.logLevel }, write ? { write } : pino.destination(1));
   const drivers = real ? undefined : () => new Drivers([...fakes.values()]);
   const app = await createApp({ config, databaseUrl: url, log, drivers });
-  await app.broker.start();
+  await app.broker.start().catch(async (error: unknown) => {
+    await app.close();
+    throw error;
+  });
   await app.nest.listen(0, '127.0.0.1');
   const address = await app.nest.getUrl();
   return {
