@@ -16,6 +16,7 @@ import { WhatLostCommandsLeft1764225000000 } from './1764225000000-what-lost-com
 import { RoundsOfBuilds1764300000000 } from './1764300000000-rounds-of-builds.js';
 import { LinesByBlueprint1764330000000 } from './1764330000000-lines-by-blueprint.js';
 import { OneKey1764340000000 } from './1764340000000-one-key.js';
+import { Cancels1764350000000 } from './1764350000000-cancels.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -37,4 +38,5 @@ export const MIGRATIONS = [
   RoundsOfBuilds1764300000000,
   LinesByBlueprint1764330000000,
   OneKey1764340000000,
+  Cancels1764350000000,
 ];

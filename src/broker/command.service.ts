@@ -64,7 +64,7 @@ export class CommandService {
 
   constructor(private readonly parts: CommandServiceParts) {}
 
-  /** Begins to say, every few seconds, that what runs here is alive. */
+  /** Begins to say, every few seconds, that what runs here is alive, and to end what is to end. */
   begin(): void {
     this.heartbeat = setInterval(() => void this.beat(), (RUNNER_SECONDS * 1000) / 3);
   }
@@ -142,6 +142,7 @@ export class CommandService {
     mustHold(await leaseFor(this.parts.leases, leaseId, by, 'act'), fence);
     const command = await this.record(leaseId, id);
     if (hasEnded(command)) return command;
+    await this.parts.commands.cancel(id);
     this.parts.signals.send(`cancel ${id}`);
     return this.get(leaseId, id, by, { waitSeconds: 10 });
   }
@@ -285,11 +286,11 @@ export class CommandService {
   private async beat(): Promise<void> {
     const ids = [...this.running.keys()];
     if (ids.length === 0) return;
-    await this.parts.commands
-      .alive(ids)
-      .catch((error: unknown) =>
-        this.parts.log.warn({ err: error, commands: ids }, 'could not say that commands run'),
-      );
+    try {
+      for (const id of await this.parts.commands.alive(ids)) this.running.get(id)?.abort.abort();
+    } catch (error) {
+      this.parts.log.warn({ err: error, commands: ids }, 'could not say that commands run');
+    }
   }
 }
 

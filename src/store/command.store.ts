@@ -129,23 +129,37 @@ export class CommandStore {
     return record;
   }
 
-  /** Says that the runner lives, and that the leases whose commands it runs are in use: they do not expire meanwhile, short of the hard maximum of their tier. */
-  async alive(ids: readonly string[]): Promise<void> {
+  /** Has the command end, also where its runner does not hear of it at once. */
+  async cancel(id: string): Promise<void> {
     await this.db.rows(
+      { text: `UPDATE commands SET cancelled = true WHERE id = $1 AND state IN ('queued', 'running')` },
+      [id],
+    );
+  }
+
+  /**
+   * Says that the runner lives, and that the leases whose commands it runs are in use: they do not expire meanwhile, short
+   * of the hard maximum of their tier. Returns those of the commands that are to end.
+   */
+  async alive(ids: readonly string[]): Promise<string[]> {
+    const cancelled = await this.db.rows<{ id: string }>(
       {
         name: 'commands-alive',
         text: `WITH running AS (
             UPDATE commands SET alive_until = now() + interval '${RUNNER_SECONDS} s'
-             WHERE id = ANY ($1) AND state = 'running' RETURNING lease_id),
+             WHERE id = ANY ($1) AND state = 'running' RETURNING id, lease_id, cancelled),
           kept AS (
             SELECT l.id, least(now() + interval '${RUNNER_SECONDS} s',
                                l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS until
-              FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id IN (SELECT lease_id FROM running))
-          UPDATE leases l SET expires_at = k.until, due_at = least(l.due_at, k.until) FROM kept k
-           WHERE l.id = k.id AND l.state = 'active' AND l.expires_at < k.until`,
+              FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id IN (SELECT lease_id FROM running)),
+          used AS (
+            UPDATE leases l SET expires_at = k.until, due_at = least(l.due_at, k.until) FROM kept k
+             WHERE l.id = k.id AND l.state = 'active' AND l.expires_at < k.until)
+          SELECT id FROM running WHERE cancelled`,
       },
       [ids],
     );
+    return cancelled.map(({ id }) => id);
   }
 
   /** Closes the records of runners that died, and makes their leases due, on which the processes may still run. Returns the commands. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADMIN_TOKEN } from '../support/app.js';
 import { BrokerProcess } from '../support/broker-process.js';
-import type { Shown } from '../support/installation.js';
+import { type Shown, until } from '../support/installation.js';
 import { mostHolders, violations } from '../support/invariants.js';
 import { consumer, hosts, machines, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -117,6 +117,28 @@ describe('two broker processes', () => {
     expect(await waiting).toMatchObject({ id, state: 'active' });
     expect(Date.now() - since).toBeLessThan(2000);
     await one.release(id);
+  });
+});
+
+describe('a command', () => {
+  it('is cancelled also where its runner could not hear of it', async () => {
+    const runner = await BrokerProcess.start(database.url);
+    brokers.push(runner);
+    const other = brokers[1] as BrokerProcess;
+    const { id } = await runner.lease('step');
+    const command = await runner.run(id, 'sleep 60', 0);
+    const [{ pid }] = (await other.sql(
+      `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'berth notifications'
+        ORDER BY backend_start DESC LIMIT 1`,
+    )) as [Shown];
+    await other.sql('SELECT pg_terminate_backend($1)', [pid]);
+    await until(
+      () => other.sql('SELECT FROM pg_stat_activity WHERE pid = $1', [pid]),
+      (connected) => connected.length === 0,
+    );
+    const cancelled = await other.ok(`POST /v1/leases/${id}/commands/${command.id}/cancel`, { body: {} });
+    expect(cancelled).toMatchObject({ state: 'cancelled' });
+    await other.release(id);
   });
 });
 
