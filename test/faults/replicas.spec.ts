@@ -151,6 +151,9 @@ describe('a build step', () => {
     let serving = one;
     const front = createServer((near) => {
       const far = connect(Number(new URL(serving.endpoint.url).port), '127.0.0.1');
+      far.once('error', ({ code }: NodeJS.ErrnoException) => {
+        if (code === 'ECONNREFUSED') serving = other;
+      });
       pipeline(near, far, near, () => undefined);
     }).listen(0, '127.0.0.1');
     await once(front, 'listening');
@@ -163,7 +166,6 @@ describe('a build step', () => {
       await once(step.stderr, 'data');
       const { id } = await pending(other);
       await one.kill();
-      serving = other;
       await other.release(holder.id);
       const [stdout, stderr, [code]] = await ended;
       expect({ code, stdout }).toEqual({ code: 0, stdout: 'done\n' });
