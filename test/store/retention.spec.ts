@@ -168,7 +168,7 @@ describe('pruning', () => {
 
   it('takes lines that got nothing for so long, as if they never had', async () => {
     await sql(
-      `INSERT INTO lines SELECT 'low', 'host', 'consumer', 'step', days, now() - make_interval(days => days)
+      `INSERT INTO lines SELECT 'low', 'host', 'consumer', 'step', days, now() - make_interval(days => days), 'box'
          FROM unnest('{29, 31}'::int[]) days`,
     );
     expect(await prune('lines')).toBe(1);
