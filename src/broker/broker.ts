@@ -212,6 +212,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     async start() {
       await heartbeat.start();
       drivers.guard(() => heartbeat.mustLive());
+      await events.settle();
       await notifications.start();
       await identities.welcomeAdmin(config.adminToken, {
         fromEnvironment: config.adminTokenFile === undefined,

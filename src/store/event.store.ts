@@ -52,6 +52,21 @@ export interface EventPage extends Page<Event> {
 export class EventStore {
   constructor(private readonly db: Queryable) {}
 
+  /**
+   * In a database that was restored into another server the transactions' numbers begin anew, so that old events bear
+   * some that are yet to come: nobody would be shown them, and none pruned. Puts all that is there before what is to come.
+   */
+  async settle(): Promise<void> {
+    await this.db.rows({
+      text: `WITH settled AS (
+          UPDATE events SET xid = '0'
+           WHERE EXISTS (SELECT FROM events WHERE xid > pg_snapshot_xmax(pg_current_snapshot()))),
+        gone AS (
+          UPDATE installation SET pruned_xid = '0' WHERE pruned_xid > pg_snapshot_xmax(pg_current_snapshot()))
+        SELECT`,
+    });
+  }
+
   /** Writes them in order, in one statement. */
   async record(events: readonly NewEvent[]): Promise<void> {
     if (events.length === 0) return;

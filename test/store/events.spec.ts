@@ -94,6 +94,21 @@ describe('the log', () => {
     expect((await mine('0-0')).upTo).toBe(full.items[0]?.id);
   });
 
+  it('that was restored elsewhere is settled in its order before what comes', async () => {
+    await events.record([{ kind: 'old' }, { kind: 'newer' }]);
+    const before = await kinds();
+    await db.rows({ text: `UPDATE events SET xid = '9000000000' WHERE kind IN ('old', 'newer')` });
+    await db.rows({ text: `UPDATE installation SET pruned_xid = '8000000000', pruned_seq = 0` });
+    expect(await kinds()).not.toContain('old');
+    await events.settle();
+    expect(await kinds()).toEqual(before);
+    const after = await events.latest();
+    await events.settle();
+    await events.record([{ kind: 'since' }]);
+    expect(await kinds(after)).toEqual(['since']);
+    await db.rows({ text: 'UPDATE installation SET pruned_xid = NULL, pruned_seq = NULL' });
+  });
+
   it('is in the order of its transactions’ numbers, whatever their digits', async () => {
     const other = new Database(elsewhere.url);
     const log = new EventStore(other);
