@@ -22,9 +22,6 @@ const LAST_WORDS_MS = 1_000;
 /** Exit code of a process ended by SIGKILL. */
 const KILLED = 137;
 
-/** Time that a container whose processes were killed may take to be told as ended, in milliseconds. */
-const DYING_MS = 5_000;
-
 /**
  * Becomes the command: `$1` is its directory, `$2` the names to forget, the rest its words. First it says on stderr
  * how many kills for memory there have been; that also says that it runs.
@@ -134,7 +131,7 @@ async function exitOf(
     if (Number.isNaN(killsBefore)) return { kind: 'lost', reason: 'The container let no new process start.' };
     const kills = await memoryKills(container, call);
     // The engine tells that a command was killed before it tells that its container was, and starts nothing meanwhile.
-    if (Number.isNaN(kills) && exitCode === KILLED && (await container.ends(DYING_MS)))
+    if (Number.isNaN(kills) && exitCode === KILLED && (await container.ends()))
       throw new DriverError('resource-lost', 'The container ended under it.');
     return kills > killsBefore ? { kind: 'out-of-memory', exitCode } : { kind: 'exited', exitCode };
   } catch (fault) {

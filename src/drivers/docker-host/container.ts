@@ -11,6 +11,9 @@ import { Standby } from './standby.js';
 /** Time for the engine to say whether a container runs, in milliseconds. */
 const LOOK_MS = 10_000;
 
+/** Time that a container which is ending may take to be told as ended, in milliseconds. */
+const ENDING_MS = 5_000;
+
 /** Faults after which the container need not be looked for: it was just now, or the engine was not heard, or was asked for nonsense. */
 const SETTLED: readonly DriverFaultCode[] = ['resource-lost', 'unreachable', 'timed-out', 'invalid'];
 
@@ -72,8 +75,8 @@ export class Container {
     }
   }
 
-  /** Whether the container has ended, or does within so many milliseconds. */
-  async ends(withinMs: number): Promise<boolean> {
+  /** Whether the container has ended, or does within so many milliseconds: as long as one that is ending may take. */
+  async ends(withinMs = ENDING_MS): Promise<boolean> {
     if (await this.loss()) return true;
     if (withinMs === 0) return false;
     const call = { signal: AbortSignal.timeout(withinMs) };

@@ -106,8 +106,13 @@ export async function readGate(
   { container }: Gate,
   call: Call,
 ): Promise<{ rules: GateRules; namespace: string }> {
-  // In conflict with a gate that has ended, for want of its rules.
-  const told = await container.answerByEngine({ argv: ['sh', '-c', TELL] }, call).catch(ifCode('conflict'));
+  const told = await container
+    .answerByEngine({ argv: ['sh', '-c', TELL] }, call)
+    .catch(async (fault: unknown) => {
+      // What the engine answers where the gate ends meanwhile, for want of its rules.
+      ifCode('conflict', 'failed')(fault);
+      if (!(await container.ends())) throw fault;
+    });
   const [four, six, namespace] = told?.stdout.toString().split('\n=\n') ?? [];
   if (told?.exitCode !== 0 || four === undefined || six === undefined || namespace === undefined) {
     const why = told?.stderr.toString().trim() ?? 'It has ended.';

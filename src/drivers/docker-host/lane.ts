@@ -14,9 +14,6 @@ const MOST_BYTES = 16_384;
 const PROMPT_MS = 250;
 const ANSWER_MS = 2_000;
 
-/** Time that a container which is ending may take to be told as ended, in milliseconds. */
-const DYING_MS = 5_000;
-
 /** Variables that some shells keep for themselves, and which can then not be set. */
 const SHELLS_OWN = /^(E?UID|PPID|SHELLOPTS|BASH.*)$/;
 
@@ -39,7 +36,7 @@ export interface LaneContainer {
   /** Runs a process by the engine. */
   answerByEngine(spec: ExecSpec, call: Call): Promise<Answer>;
   /** Whether the container has ended, or does within so many milliseconds. */
-  ends(withinMs: number): Promise<boolean>;
+  ends(withinMs?: number): Promise<boolean>;
 }
 
 /**
@@ -80,7 +77,7 @@ export async function startInLane(
     status: async () => {
       if (run.status !== undefined) return { running: false, exitCode: run.status };
       // The connection ended before the process did. So it does when the container ends, of which the engine tells later.
-      return { running: !(await container.ends(DYING_MS)), exitCode: null };
+      return { running: !(await container.ends()), exitCode: null };
     },
   };
 }
