@@ -5,7 +5,7 @@ import { parseDuration } from './domain/duration.js';
 import { ISOLATION_POLICIES, type IsolationPolicy } from './domain/isolation.js';
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The broker's configuration, from the environment. */
 export interface Config {

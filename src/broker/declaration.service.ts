@@ -8,8 +8,6 @@ import { type BlueprintSpec, type Change, type Declaration, KINDS, NAME, SPECS }
 import { Declarer, type DeclarerParts } from './declarer.js';
 import type { Signals } from './signals.js';
 
-export { type Change, type Declaration, KINDS } from './declarations.js';
-
 /** Ends the transaction of a dry run; never leaves this file. */
 class DryRun extends Error {
   constructor(readonly changes: Change[]) {

@@ -8,7 +8,7 @@ import { newId } from './ids.js';
 import { newToken, tokenHash } from './secrets.js';
 
 /** The person that the admin's token of the data directory belongs to. */
-export const FIRST_ADMIN = 'admin';
+const FIRST_ADMIN = 'admin';
 
 export class IdentityService {
   constructor(

@@ -2,8 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { BrokerError, type FieldFault } from '../domain/errors.js';
-import type { Declaration } from './declaration.service.js';
-import { KINDS, type Kind } from './declarations.js';
+import { type Declaration, KINDS, type Kind } from './declarations.js';
 
 export const API_VERSION = 'berth/v1';
 

@@ -1,1 +1,1 @@
-export type { Page, PageRequest } from '../store/page.js';
+export type { Page } from '../store/page.js';

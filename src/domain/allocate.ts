@@ -3,7 +3,7 @@ import { Pool } from './pool.js';
 import { inFairOrder } from './queue.js';
 import type { Demand, Snapshot } from './snapshot.js';
 
-export type WaitReason = 'awaiting-authorization' | 'queued' | 'allocating' | 'reclaiming';
+type WaitReason = 'awaiting-authorization' | 'queued' | 'allocating' | 'reclaiming';
 
 export type Decision =
   | { kind: 'grant' | 'share'; leaseId: string; resourceId: string; blueprint: string; slot: number }

@@ -13,7 +13,7 @@ export type ResourceType = (typeof PROVIDES)[DriverType];
 export const REUSE = ['none', 'consumer', 'tier'] as const;
 export type Reuse = (typeof REUSE)[number];
 
-export interface Limits {
+interface Limits {
   /** Most live resources at a time, 1 to 10,000. */
   resources: number;
   /** Most live leases on one resource, 1 to 1,000; more than 1 makes it shared. */

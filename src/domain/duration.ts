@@ -11,7 +11,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** Longest that anything lasts, in seconds: ten years. */
-export const MAX_DURATION_SECONDS = 3650 * SECONDS.d;
+const MAX_DURATION_SECONDS = 3650 * SECONDS.d;
 
 /** What is wrong with how long a duration is, as a sentence about a field; undefined where nothing is, or the text is none. */
 export function durationFault(text: unknown, leastSeconds = 0): string | undefined {

@@ -8,7 +8,7 @@ export const MASK = '***';
 export const SHORTEST_SECRET_BYTES = 6;
 
 /** Most that the secrets of one lease, or one command, may take together, in bytes: a mask takes up to some hundred times that. */
-export const MOST_SECRET_BYTES = 16 * 1024;
+const MOST_SECRET_BYTES = 16 * 1024;
 
 /** Columns of a state before those of its transitions: the length of the longest secret that ends in it. */
 const MATCH = 0;

@@ -2,8 +2,8 @@ import type { FieldFault } from './errors.js';
 import type { LeaseAttributes, RepositorySpec } from './lease.js';
 
 /** Most repositories of one working copy, and most merges on one repository. */
-export const MAX_REPOSITORIES = 50;
-export const MAX_MERGES = 50;
+const MAX_REPOSITORIES = 50;
+const MAX_MERGES = 50;
 
 /** What one may check out; without strict also none of them: the branch that the remote's HEAD names. */
 const REVISIONS = ['commit', 'branch', 'tag', 'ref'] as const;

@@ -36,7 +36,7 @@ export interface FakeCall {
 const PIECE_BYTES = 65_536;
 
 /** The fields of the real drivers that decisions rest on, whatever their values. */
-export class FakeSpec {
+class FakeSpec {
   @Allow() image?: unknown;
   @Allow() network?: unknown;
   @Allow() runtime?: unknown;

@@ -1,9 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { KINDS, type Kind } from '../broker/declarations.js';
+import { API_VERSION } from '../broker/manifests.js';
 import { Choice, Facts, Flag, NameField, Optional, Part, Parts } from './fields.js';
 import { Field, OneOf, Strings } from './response-fields.js';
-
-export const API_VERSION = 'berth/v1';
 
 export class ManifestMetadata {
   @NameField('What it is called.')

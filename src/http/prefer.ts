@@ -2,7 +2,7 @@ import { parseDuration } from '../domain/duration.js';
 import { malformed } from './input.pipe.js';
 
 /** Longest that a request is held, in seconds; a longer wish is cut to this. */
-export const MAX_WAIT_SECONDS = 300;
+const MAX_WAIT_SECONDS = 300;
 
 /**
  * How long the caller wants the request held: `?wait=30s`, or else `Prefer: wait=30` (RFC 7240), among other

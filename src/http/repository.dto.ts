@@ -4,7 +4,7 @@ import type { LeaseAttributes } from '../domain/lease.js';
 import { Flag, Optional, Parts, Text } from './fields.js';
 import { malformed, validated } from './input.pipe.js';
 
-export class MergeBody {
+class MergeBody {
   @Text(2000, 'Repository that holds the change.')
   uri!: string;
 
@@ -12,7 +12,7 @@ export class MergeBody {
   ref!: string;
 }
 
-export class RepositoryBody {
+class RepositoryBody {
   @Text(2000, 'Address of the repository.')
   uri!: string;
 

@@ -22,7 +22,7 @@ const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /** Connections that a broker takes for its work unless it is told otherwise. */
-export const MOST_CONNECTIONS = 20;
+const MOST_CONNECTIONS = 20;
 
 /** How long a statement may wait for a lock or run, in milliseconds, before it is given up. */
 const STATEMENT_TIMEOUT_MS = 30_000;

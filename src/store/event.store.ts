@@ -3,7 +3,7 @@ import { one, type Queryable } from './database.js';
 import type { Page } from './page.js';
 
 /** What an event can be about. */
-export interface EventSubjects {
+interface EventSubjects {
   lease?: string;
   resource?: string;
   blueprint?: string;

@@ -4,10 +4,10 @@ import { type Database, one } from './database.js';
 /** A process is believed to live for this long after it last said so, in seconds. */
 export const PROCESS_SECONDS = 6;
 /** When nobody is believed to have lived for this long, holders could not renew: that was an outage. In seconds. */
-export const OUTAGE_SECONDS = 5;
+const OUTAGE_SECONDS = 5;
 
 /** A time in which no broker process lived. */
-export interface Outage {
+interface Outage {
   /** How long; null where no process was ever noted down. */
   seconds: number | null;
   /** Leases whose holders were given time to renew. */

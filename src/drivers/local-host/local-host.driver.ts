@@ -18,7 +18,7 @@ import { PosixHost, rootOf } from '../posix/posix-host.js';
 import { LocalShell } from './local-shell.js';
 
 /** `spec` of a `local-host` blueprint: it has no field. */
-export class LocalHostSpec {}
+class LocalHostSpec {}
 
 /**
  * The broker's own machine as a host, under the broker's own user: no isolation at all. The broker allows it under

@@ -199,7 +199,7 @@ function machineOf({ hostKey, address }: SshLogin, bootId: string): Machine {
 }
 
 /** What on the machine is not as the blueprint says, or not fit for leases. */
-export function differencesOf(
+function differencesOf(
   facts: HostFacts | WorkUserFacts,
   { user, workUser }: Pick<SshHostSpec, 'user' | 'workUser'>,
   broker: string,

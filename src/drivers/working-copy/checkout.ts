@@ -15,7 +15,7 @@ import { trustedGit } from './trusted-git.js';
  * Time of every file of a checkout. One that is long past and always the same makes copies alike, lets a first `git
  * status` on the host trust the index that came along, and no lease can write a file that bears it by accident.
  */
-export const FILE_TIME = new Date('2000-01-01T00:00:00Z');
+const FILE_TIME = new Date('2000-01-01T00:00:00Z');
 
 /** Time of the index: later, or git would take every file for one that may have changed since. */
 const INDEX_TIME = new Date(FILE_TIME.getTime() + 1_000);

@@ -25,7 +25,7 @@ const MOST_COPIES = 10_000;
 const MARKER = '.berth prepared';
 
 /** The host of a working copy, as far as trees are put on it. */
-export interface TreeHost {
+interface TreeHost {
   /** Runs a script in the lease's directory, with this as its stdin. @returns its exit code */
   run(script: string, stdin: Buffer | null): Promise<number>;
   /** Replaces the lease's directory by what the tar holds. */
