@@ -86,5 +86,4 @@ export interface Lease {
   acquiredAt: Date | null;
   activeAt: Date | null;
   endedAt: Date | null;
-  destroyedAt: Date | null;
 }

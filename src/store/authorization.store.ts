@@ -131,15 +131,6 @@ export class AuthorizationStore {
         SELECT id, blueprint FROM over`,
     });
   }
-
-  /** When the next approval's time is up. */
-  async nextExpiry(): Promise<Date | null> {
-    const [row] = await this.db.rows<{ at: Date | null }>({
-      name: 'next-authorization-expiry',
-      text: `SELECT min(expires_at) AS at FROM authorizations WHERE state = 'authorized' AND expires_at IS NOT NULL`,
-    });
-    return row?.at ?? null;
-  }
 }
 
 export interface ListedChange {

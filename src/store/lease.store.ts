@@ -27,7 +27,7 @@ export interface Ended extends LeaseRow {
 export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.for_resource,
   l.tier, l.type, l.state, l.allowed, l.attributes, l.priority, l.seq, l.ttl_seconds, l.env, l.sealed_env, l.note, l.blueprint,
   l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
-  l.acquired_at, l.active_at, l.ended_at, l.destroyed_at`;
+  l.acquired_at, l.active_at, l.ended_at`;
 
 const EXPIRES_IN = `CASE WHEN l.expires_at IS NOT NULL
   THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END AS expires_in_seconds`;
