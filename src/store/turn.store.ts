@@ -62,8 +62,8 @@ export class TurnStore {
         turn = await withRoom(transaction, await look(transaction, pool, incoming, piece));
         plan = planOf(turn, piece, decide);
       }
-      if (plan.decisions.some(({ kind }) => kind === 'reclaim')) {
-        // What became free after the first look is there to be given, to whoever comes first, and must not pass for idle.
+      if (isFromRoom(turn, plan)) {
+        // What became free after the look is there to be given, to whoever comes first, and must not pass for idle.
         if (!piece.whole) piece = { ...piece, scope: 'freed', whole: true };
         turn = withRoomOf(turn, await look(transaction, pool, incoming, piece));
         plan = planOf(turn, piece, decide);
@@ -168,6 +168,16 @@ function isTooFew({ inOrder, size }: Look, { decisions }: Plan): boolean {
   const served = decisions.filter(isGift);
   const inTurn = served.filter(({ leaseId }) => inOrder.has(leaseId as string)).length;
   return inTurn < inOrder.size && (served.length < size || served.length > inTurn);
+}
+
+/**
+ * Whether the room, which was read after the queue, decides who gets what: something is reclaimed; or built, while others
+ * are served than came first in the queue, of whom no more were looked at than there were places then.
+ */
+function isFromRoom({ inOrder }: Look, { decisions }: Plan): boolean {
+  const has = (made: Decision['kind']) => decisions.some(({ kind }) => kind === made);
+  const isInTurn = ({ leaseId }: Decision) => inOrder.has(leaseId as string);
+  return has('reclaim') || (has('build') && !decisions.filter(isGift).every(isInTurn));
 }
 
 /**

@@ -8,6 +8,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 let database: TestDatabase;
 let db: Database;
 let turns: TurnStore;
+const others: Database[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   db = new Database(database.url);
@@ -15,7 +16,7 @@ beforeAll(async () => {
   await sql(`INSERT INTO tiers (name, profile) VALUES ('low', '{}')`);
 });
 afterAll(async () => {
-  await db.close();
+  for (const one of [db, ...others]) await one.close();
   await database.drop();
 });
 beforeEach(async () => {
@@ -78,6 +79,23 @@ const asks = (by: string): NewLease => ({
   warm: false,
 });
 
+/** The database, where something else happens before the statement of that name. */
+function before(name: string, happens: () => Promise<unknown>): Database {
+  const instead = new Database(database.url);
+  others.push(instead);
+  const locked = instead.locked.bind(instead);
+  instead.locked = (keys, work) =>
+    locked(keys, (transaction) => {
+      const rows = transaction.rows.bind(transaction);
+      transaction.rows = async (statement, values) => {
+        if (statement.name === name) await happens();
+        return rows(statement, values);
+      };
+      return work(transaction);
+    });
+  return instead;
+}
+
 /** One turn: who was looked at, what was decided, and where the next one begins. */
 async function turn(
   scope: Scope,
@@ -86,6 +104,7 @@ async function turn(
     incoming = [] as NewLease[],
     contended = true,
     freed = undefined as string[] | null | undefined,
+    store = turns,
   } = {},
 ) {
   let looked: string[] = [];
@@ -95,7 +114,7 @@ async function turn(
     const builds = decisions.filter(({ kind }) => kind === 'build');
     return { decisions, resourceIds: builds.map((_, index) => `res_new${index}`), hostLeaseIds: [] };
   };
-  const taken = await turns.take(POOL, incoming, decide, () => false, {
+  const taken = await store.take(POOL, incoming, decide, () => false, {
     from,
     scope,
     contended,
@@ -413,6 +432,24 @@ describe('a turn for what came in', () => {
       { kind: 'wait', leaseId: 'comes_new', reason: 'queued' },
     ]);
   });
+
+  it.each([0, 1])(
+    'gives room that is made amid it to who waited before, with %i free beside',
+    async (free) => {
+      await blueprint('box', { resources: 2 });
+      await consumer('step', 'box');
+      await resources('box', 2);
+      await sql(`UPDATE resources SET state = 'released' WHERE slot >= $1`, [free]);
+      await waiting('step', 3);
+      const gone = () => sql(`UPDATE resources SET state = 'destroyed' WHERE slot = 1`);
+      const { decisions } = await turn('incoming', {
+        incoming: [asks('step')],
+        store: new TurnStore(before('turn-room', gone)),
+      });
+      const given = decisions.flatMap(({ kind, leaseId }) => (kind === 'wait' ? [] : leaseId));
+      expect(given).toEqual(['step_1', 'step_2'].slice(0, free + 1));
+    },
+  );
 });
 
 describe('who was promised a resource that will not be', () => {
