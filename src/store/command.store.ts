@@ -162,7 +162,10 @@ export class CommandStore {
     return cancelled.map(({ id }) => id);
   }
 
-  /** Closes the records of runners that died, and makes their leases due, on which the processes may still run. Returns the commands. */
+  /**
+   * Closes the records of runners that died, and makes their leases due, on which the processes may still run. A runner that
+   * was away, or is just back, is given its time to say that it lives. Returns the commands.
+   */
   async lost(): Promise<{ id: string; leaseId: string }[]> {
     return this.db.rows({
       name: 'commands-lost',
@@ -170,6 +173,9 @@ export class CommandStore {
           UPDATE commands SET state = 'lost', reason = 'The broker that ran it died.', ended_at = now(), alive_until = NULL,
                  left_running = true
            WHERE id IN (SELECT id FROM commands WHERE state IN ('queued', 'running') AND alive_until < now()
+                           AND NOT EXISTS (
+                             SELECT FROM processes p WHERE p.id = runner
+                                AND (p.alive_until < now() OR p.started_at > now() - interval '${RUNNER_SECONDS} s'))
                          ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) RETURNING id, lease_id),
         due AS (
           UPDATE leases SET due_at = now() WHERE state = 'active' AND id IN (

@@ -3,6 +3,8 @@ import { type Database, one } from './database.js';
 
 /** A process is believed to live for this long after it last said so, in seconds. */
 export const PROCESS_SECONDS = 6;
+/** Once all were away, because the database was, those that live are back within this time of each other, in seconds. */
+const BACK_SECONDS = 4;
 /** When nobody is believed to have lived for this long, holders could not renew: that was an outage. In seconds. */
 const OUTAGE_SECONDS = 5;
 
@@ -105,12 +107,15 @@ const KEEP_LEASES = {
       FROM kept RETURNING lease`,
 };
 
+/** Not heard of while $1 was, or not since then, where $1 was away itself: whoever lives has said so by now. */
 const DEAD = {
   name: 'dead-processes',
   text: `DELETE FROM processes WHERE id IN (
-           SELECT id FROM processes
-            WHERE alive_until < now() AND EXISTS (SELECT FROM processes WHERE id = $1 AND alive_until > now())
-              FOR UPDATE SKIP LOCKED) RETURNING id, alive_until`,
+           SELECT id FROM processes gone
+            WHERE alive_until < now() AND EXISTS (
+              SELECT FROM processes p WHERE p.id = $1 AND p.alive_until > now()
+                 AND (p.started_at < gone.alive_until OR p.started_at < now() - interval '${BACK_SECONDS} s'))
+              FOR UPDATE OF gone SKIP LOCKED) RETURNING id, alive_until`,
 };
 
 /**
