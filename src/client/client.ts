@@ -114,10 +114,14 @@ export class BerthClient {
   }
 
   private stream(path: string, signal: AbortSignal | undefined) {
+    let isOpen = false;
     const connect = async (after: string | undefined) => {
       const headers = new Headers({ accept: 'text/event-stream' });
       if (after !== undefined) headers.set('last-event-id', after);
-      return bodyOf(await this.sendOnce(new Request(`${this.url}${path}`, { headers, signal })));
+      const request = new Request(`${this.url}${path}`, { headers, signal });
+      const response = await (isOpen ? this.sendOnce(request) : this.send(request));
+      isOpen = true; // from now on it is taken up again by `resuming`
+      return bodyOf(response);
     };
     return resuming(connect, signal);
   }
