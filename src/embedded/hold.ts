@@ -4,7 +4,7 @@ import pg from 'pg';
 const LOCK = [0x42525448, 1];
 
 /** A broker that was killed a moment ago is given this long to be noticed by the server. */
-const LOCK_TIMEOUT = '500ms';
+const LOCK_TIMEOUT = '5s';
 
 const LOCK_NOT_AVAILABLE = '55P03';
 
