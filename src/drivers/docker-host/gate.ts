@@ -110,7 +110,7 @@ export async function readGate(
     .answerByEngine({ argv: ['sh', '-c', TELL] }, call)
     .catch(async (fault: unknown) => {
       // What the engine answers where the gate ends meanwhile, for want of its rules.
-      ifCode('conflict', 'failed')(fault);
+      ifCode('conflict', 'failed', 'not-found')(fault);
       if (!(await container.ends())) throw fault;
     });
   const [four, six, namespace] = told?.stdout.toString().split('\n=\n') ?? [];
