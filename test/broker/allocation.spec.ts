@@ -369,7 +369,7 @@ describe('a waiter is woken at once by', () => {
     await act();
     const since = Date.now();
     await berth.becomes(id, 'active');
-    expect(Date.now() - since).toBeLessThan(1500);
+    expect(Date.now() - since).toBeLessThan(4000); // the slow timer's is 5 s
   };
 
   it('a raised limit', async () => {
@@ -720,8 +720,10 @@ describe('a warm pool', () => {
       () => berth.ok('GET /v1/blueprints/box'),
       ({ failures }) => failures >= 1,
     );
+    await berth.sql(`UPDATE blueprints SET retry_at = now() + interval '1 min' WHERE name = 'box'`);
+    const { failures } = await berth.ok('GET /v1/blueprints/box');
     await berth.request('step');
-    expect((await berth.ok('GET /v1/blueprints/box')).failures).toBeLessThan(2);
+    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures });
   });
 
   it('of working copies is laid on hosts before anyone asks', async () => {

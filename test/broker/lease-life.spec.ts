@@ -30,7 +30,7 @@ const timeIsUp = (id: string) =>
 
 describe('a lease that expires', () => {
   it('is released by itself, and its access cut', async () => {
-    const { id } = await berth.lease('step', { ttl: '1s' });
+    const { id } = await berth.lease('step', { ttl: '3s' });
     await run(id, 'echo', { prefer: 'wait=5' });
     expect(await berth.becomes(id, 'destroyed')).toMatchObject({ ended: 'expired' });
     expect(berth.calls('cut', id)).toBe(1);
@@ -46,7 +46,7 @@ describe('a lease that expires', () => {
   });
 
   it('is kept alive by a command that runs, even one that begins in its last second', async () => {
-    const { id } = await berth.lease('step', { ttl: '1s' });
+    const { id } = await berth.lease('step', { ttl: '3s' });
     const { body: command } = await run(id, 'sleep');
     const { state } = await until(
       () => berth.read(id),
@@ -258,9 +258,10 @@ describe('a fence', () => {
     const next = await berth.lease('step');
     const { calls } = berth.app.fakes.get('docker-host') as { calls: { method: string; id: string }[] };
     expect(calls.map(({ method }) => method).slice(-2)).toEqual(['cut', 'clean']);
-    expect(await berth.ok(`GET /v1/leases/${sleeper.id}/commands/${command.id}`)).toMatchObject({
-      state: 'cancelled',
+    const ended = await berth.ok(`GET /v1/leases/${sleeper.id}/commands/${command.id}`, {
+      headers: { prefer: 'wait=10' },
     });
+    expect(ended.state).toBe('cancelled');
     expect(await run(sleeper.id, 'echo', { 'berth-fence': String(sleeper.fence) })).toMatchObject({
       status: 410,
     });

@@ -287,7 +287,7 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
         const mark = uniqueSeconds();
         const beside = uniqueSeconds();
         await sh(`sleep ${beside} > /dev/null 2>&1 < /dev/null &`);
-        const { exit, stdout } = await sh(`echo started; ${tree(mark)}`, { timeoutSeconds: 2 });
+        const { exit, stdout } = await sh(`echo started; ${tree(mark)}`, { timeoutSeconds: 4 });
         expect(exit.kind).toBe('timed-out');
         expect(stdout.toString()).toBe('started\n');
         expect(await sleepers(driver, lease, mark)).toEqual([]);

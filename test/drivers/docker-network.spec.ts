@@ -20,7 +20,7 @@ let dns: DnsServer;
 const driver = new DockerHostDriver({
   credentials: NO_CREDENTIALS,
   resolver: () => {
-    const resolver = new Resolver({ timeout: 500, tries: 1 });
+    const resolver = new Resolver({ timeout: 5_000, tries: 1 });
     resolver.setServers([dns.address]);
     return resolver;
   },

@@ -97,7 +97,7 @@ describe('ssh-host', () => {
 
     beforeAll(async () => {
       both = await startSshd();
-      driver = new SshHostDriver({ credentials: keyOf(both), answerMs: 2_000 });
+      driver = new SshHostDriver({ credentials: keyOf(both), answerMs: 5_000 });
       view = resourceOn(both);
       const [one] = view.blueprint.spec.hosts as object[];
       const hung = { ...one, name: 'hung', address: 'localhost' }; // so that it has a connection of its own

@@ -92,7 +92,7 @@ describe('a shell that waits for the next command of a lease', () => {
     await said('true');
     const first = await waiting();
     const sleep = 'echo $$; setsid sleep 1000 & sleep 1000';
-    const late = await shell(driver, lease, sleep, { timeoutSeconds: 1 });
+    const late = await shell(driver, lease, sleep, { timeoutSeconds: 3 });
     expect([late.exit.kind, late.stdout.toString()]).toEqual(['timed-out', `${first}\n`]);
     const second = await waiting();
     const canceller = new AbortController();

@@ -88,7 +88,7 @@ describe('a working copy of a repository behind a password', () => {
     });
     const blueprint = { name: 'hosts', type: 'local-host' as const, tier: 'low', spec: {} };
     const asked = {
-      id: 'res_host',
+      id: `res_host${process.pid}`,
       broker: 'broker_https',
       blueprint,
       place: null,

@@ -340,7 +340,14 @@ describe.each(['local-host', 'ssh-host'] as const)('working-copy on %s', (type) 
     const { address, port, hostKey, user, root } = server.sshd;
     const spec = { hosts: [{ name: 'one', address, port, hostKey }], user, credential: 'key', root };
     const blueprint = { name: 'hosts', type, tier: 'low', spec: type === 'ssh-host' ? spec : {} };
-    const asked = { id: 'res_host', broker: BROKER, blueprint, place: 'one', handle: {}, hostLease: null };
+    const asked = {
+      id: `res_host${process.pid}`,
+      broker: BROKER,
+      blueprint,
+      place: 'one',
+      handle: {},
+      hostLease: null,
+    };
     return { ...asked, handle: (await host.build(asked, unhurried())).handle };
   }
 

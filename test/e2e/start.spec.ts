@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BerthClient, data } from '../../src/client/client.js';
 import { createTestDatabase } from '../support/postgres.js';
+import { freePort } from '../support/sshd.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const MANIFESTS = `
@@ -56,7 +57,7 @@ describe('the broker as it is started', () => {
 
   /** Starts it as `npm start` does, once installed and built, and waits until it is ready. */
   const start = async () => {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     const env = {
       ...process.env,

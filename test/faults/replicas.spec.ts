@@ -115,7 +115,7 @@ describe('two broker processes', () => {
     const since = Date.now();
     await other.release(holder.id);
     expect(await waiting).toMatchObject({ id, state: 'active' });
-    expect(Date.now() - since).toBeLessThan(2000);
+    expect(Date.now() - since).toBeLessThan(4000); // the slow timer's is 5 s
     await one.release(id);
   });
 });

@@ -66,6 +66,15 @@ describe('a replica whose clock is an hour', () => {
   });
 });
 
+/** Resolves when the reconciler has nothing under way with a resource. */
+async function idle(broker: BrokerProcess): Promise<void> {
+  const metrics = async () => (await broker.call('GET /metrics')).body as string;
+  await until(
+    async () => !/^berth_steps_running{subject="resource".*} [^0]/m.test(await metrics()),
+    (isIdle) => isIdle,
+  );
+}
+
 describe('a paused broker', () => {
   it('that wakes after another has gone on has its results refused', async () => {
     const sleeper = await start({ env: { BERTH_TEST_DEAF: 'build' } });
@@ -87,8 +96,9 @@ describe('a paused broker', () => {
     sleeper.letGo();
     await until(
       () => sleeper.done,
-      (done) => done.some(({ method }) => method === 'verify'),
+      (done) => done.some(({ method }) => method === 'build'),
     );
+    await idle(sleeper);
     expect(await sleeper.read(second.id)).toMatchObject({ state: 'active', fence: second.fence });
     const kinds = await other.sql(
       `SELECT kind FROM events WHERE resource = $1 AND kind = 'resource.active'`,
@@ -131,15 +141,6 @@ describe('a broker that was taken for dead', () => {
       (living) => living.length === 1,
     );
     return other;
-  }
-
-  /** Resolves when the reconciler has nothing under way with a resource. */
-  async function idle(broker: BrokerProcess): Promise<void> {
-    const metrics = async () => (await broker.call('GET /metrics')).body as string;
-    await until(
-      async () => !/^berth_steps_running{subject="resource".*} [^0]/m.test(await metrics()),
-      (isIdle) => isIdle,
-    );
   }
 
   it('ends what it was doing to a resource when it wakes, since that is lent to another by then', async () => {
@@ -220,8 +221,10 @@ describe('a paused holder', () => {
     const broker = await start();
     await furnish(broker, 1);
     const { token } = await broker.ok('POST /v1/consumers/step/tokens');
-    const sleeper = await broker.lease('step', { ttl: '1s' });
+    const sleeper = await broker.lease('step');
     await broker.run(sleeper.id, 'echo');
+    await broker.sql(`UPDATE leases SET expires_at = now(), due_at = now() WHERE id = $1`, [sleeper.id]);
+    await broker.nudge();
     const next = await broker.lease('step');
     expect(next).toMatchObject({ resource: sleeper.resource });
     expect(next.fence).toBeGreaterThan(sleeper.fence);

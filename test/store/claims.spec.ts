@@ -110,11 +110,12 @@ describe('claims', () => {
     for (let attempt = 0; attempt < 4; attempt += 1) {
       await sql(`UPDATE resources SET due_at = now()`);
       expect(await claims.resources('clean', 'proc_a', 5)).toMatchObject([{ attempts: attempt }]);
-      await claims.retry('resources', 'res_1', 'proc_a');
-      const [{ wait }] = await sql(
-        `SELECT extract(epoch FROM due_at - now())::float8 AS wait FROM resources`,
-      );
-      waits.push(Math.round(wait));
+      // In one transaction, in which it is one time.
+      await db.transaction(async (transaction) => {
+        await new ClaimStore(transaction).retry('resources', 'res_1', 'proc_a');
+        const text = 'SELECT extract(epoch FROM due_at - now())::float8 AS wait FROM resources';
+        waits.push(...(await transaction.rows<{ wait: number }>({ text })).map(({ wait }) => wait));
+      });
     }
     expect(waits).toEqual([1, 2, 4, 8]);
   });

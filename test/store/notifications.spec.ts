@@ -41,16 +41,17 @@ it('brings each topic as it was sent, also one of several words', async () => {
 it('sends what was pending when its connection was lost, once it has another', async () => {
   const here = new Notifications(database.url, 'here', () => undefined);
   await here.start();
-  const terminate = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  const connected = `SELECT pid FROM pg_stat_activity
     WHERE application_name = 'berth notifications' AND datname = current_database()`;
-  await db.rows({ text: terminate });
+  const [own] = await db.rows<{ pid: number }>({ text: connected });
+  const { received, there } = await listening();
+  await db.rows({ text: 'SELECT pg_terminate_backend($1)' }, [own?.pid]);
   // Gathered while the connection ends, or sent into one that is gone.
   here.send(['before']);
   await until(
     () => here.counts.reconnects,
     (reconnects) => reconnects === 1,
   );
-  const { received, there } = await listening();
   here.send(['cancel cmd_1']);
   try {
     await until(

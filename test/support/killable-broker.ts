@@ -40,8 +40,9 @@ const say = (message: object) => process.stdout.write(`${JSON.stringify(message)
 async function script({ method, id, signal }: FakeCall): Promise<void> {
   say({ call: method, id });
   if (method === BERTH_TEST_HOLD || method === BERTH_TEST_DEAF) {
+    const ended = method === BERTH_TEST_DEAF ? once(process, 'SIGUSR2') : aborted(signal);
     say({ held: method, id });
-    await (method === BERTH_TEST_DEAF ? once(process, 'SIGUSR2') : aborted(signal));
+    await ended;
   }
   say({ done: method, id });
 }
