@@ -127,8 +127,9 @@ const both = (call: string) => `${call} docker-host ssh-host`;
     await dies('nothing', 'before activate working-copy');
     for (const { id: lease, resource } of leases) {
       await broker.becomes(resource, 'destroyed');
-      const { items } = await broker.ok(`GET /v1/leases/${lease}/commands`);
-      expect(items.map(({ state }: Shown) => state)).toEqual(['lost', 'lost']);
+      const states = async (): Promise<string[]> =>
+        (await broker.ok(`GET /v1/leases/${lease}/commands`)).items.map(({ state }: Shown) => state);
+      expect(await until(states, (all) => !all.includes('running'))).toEqual(['lost', 'lost']);
     }
 
     const repositories = { app: { uri: server.uri('app', 'git'), branch: 'main' } };
