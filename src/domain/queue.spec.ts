@@ -38,6 +38,13 @@ describe('the fair order', () => {
     expect(order(queue, everyone)).toEqual(['a1', 'b1', 'a2', 'b2', 'a3']);
   });
 
+  it('counts all that a consumer gets, though it was served some of what it wants before', () => {
+    const queue = [1, 2, 3, 4, 5, 6].map((seq) =>
+      seq > 4 ? waiting(`b${seq}`, seq) : waiting(`a${seq}`, seq, { likeServedAt: seq % 2 ? null : ago(60) }),
+    );
+    expect(order(queue, everyone)).toEqual(['a1', 'b5', 'a2', 'b6', 'a3', 'a4']);
+  });
+
   it('is first come, first served while nobody is', () => {
     const queue = [waiting('a1', 1), waiting('b1', 2), waiting('a2', 3)];
     expect(order(queue, nobody)).toEqual(['a1', 'b1', 'a2']);

@@ -24,7 +24,7 @@ export function objectKey({ kind, name }: LeaseObject): string {
   return `${kind}/${name}`;
 }
 
-/** What one object waits for at one priority, first come first. */
+/** What one object waits for at one rank, first come first. */
 interface Line<T> {
   key: string;
   rank: number;
@@ -53,20 +53,31 @@ export function* inFairOrder<T extends Queued>(
   for (const rank of [...byRank.keys()].sort((a, b) => b - a)) yield* fairly(byRank.get(rank) ?? [], counts);
 }
 
+/** Of one object at one rank there is one line, whatever it waits for: all it gets there counts. */
 function linesOf<T extends Queued>(demand: readonly T[], now: Date): Line<T>[] {
-  const byLine = new Map<string, T[]>();
-  for (const item of [...demand].sort((a, b) => a.seq - b.seq)) {
-    append(byLine, `${item.priority} ${item.likeServedAt?.getTime()} ${objectKey(item.object)}`, item);
+  const alike = new Map<string, T[]>();
+  for (const item of demand)
+    append(alike, `${item.priority} ${item.likeServedAt?.getTime()} ${objectKey(item.object)}`, item);
+  const lines = new Map<string, Line<T>>();
+  for (const items of alike.values()) {
+    const rank = rankOf(items, now);
+    const key = objectKey((items[0] as T).object);
+    const line = lines.get(`${rank} ${key}`) ?? { key, rank, live: 0, servedAt: 0, items: [], next: 0 };
+    line.items.push(...items);
+    line.servedAt = Math.max(line.servedAt, ...items.map(({ servedAt }) => servedAt?.getTime() ?? 0));
+    lines.set(`${rank} ${key}`, line);
   }
-  return [...byLine.values()].map((items) => {
-    const [{ object, priority, likeServedAt }] = items as [T];
-    const servedAt = Math.max(...items.map((item) => item.servedAt?.getTime() ?? 0));
-    const first = Math.min(...items.map(({ createdAt }) => createdAt.getTime()));
-    const since = Math.max(likeServedAt?.getTime() ?? 0, first);
-    const steps = Math.floor((now.getTime() - since) / (AGEING.seconds * 1000));
-    const rank = priority + AGEING.priority * Math.max(0, steps);
-    return { key: objectKey(object), rank, live: 0, servedAt, items, next: 0 };
-  });
+  for (const { items } of lines.values()) items.sort((a, b) => a.seq - b.seq);
+  return [...lines.values()];
+}
+
+/** Of those who have one priority and were served alike. */
+function rankOf(items: readonly Queued[], now: Date): number {
+  const [{ priority, likeServedAt }] = items as [Queued];
+  const first = Math.min(...items.map(({ createdAt }) => createdAt.getTime()));
+  const since = Math.max(likeServedAt?.getTime() ?? 0, first);
+  const steps = Math.floor((now.getTime() - since) / (AGEING.seconds * 1000));
+  return priority + AGEING.priority * Math.max(0, steps);
 }
 
 function* fairly<T extends Queued>(
