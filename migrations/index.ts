@@ -17,6 +17,7 @@ import { RoundsOfBuilds1764300000000 } from './1764300000000-rounds-of-builds.js
 import { LinesByBlueprint1764330000000 } from './1764330000000-lines-by-blueprint.js';
 import { OneKey1764340000000 } from './1764340000000-one-key.js';
 import { Cancels1764350000000 } from './1764350000000-cancels.js';
+import { CopiesReclaimed1764360000000 } from './1764360000000-copies-reclaimed.js';
 
 /** In their order. Named, not globbed: a stray file can't run. */
 export const MIGRATIONS = [
@@ -39,4 +40,5 @@ export const MIGRATIONS = [
   LinesByBlueprint1764330000000,
   OneKey1764340000000,
   Cancels1764350000000,
+  CopiesReclaimed1764360000000,
 ];

@@ -257,12 +257,15 @@ function roomOf(
 
 /**
  * SQL, to follow WITH RECURSIVE: a piece of the queue, and whoever was promised something. Who was and it is not on its way
- * any more is told so wherever they wait.
+ * any more is told so wherever they wait. Where a working copy was reclaimed its host is on its way until it is clean.
  */
 const QUEUE = `${QUEUED},
     promised AS MATERIALIZED (
       SELECT id, EXISTS (SELECT FROM resources r WHERE r.built_for = w.id AND r.state = 'pending') AS building,
-             EXISTS (SELECT FROM resources r WHERE r.reclaimed_for = w.id AND r.state <> 'destroyed') AS reclaiming, waiting
+             EXISTS (SELECT FROM resources r LEFT JOIN leases h ON h.id = r.host_lease_id LEFT JOIN resources s ON s.id = h.resource_id
+                      WHERE r.reclaimed_for = w.id AND (r.state <> 'destroyed' OR h.state <> 'destroyed'
+                         OR s.state IN ('released', 'broken') OR (s.state = 'active' AND s.leases = 0 AND s.hygiene IN ('dirty', 'cleaning')))
+                    ) AS reclaiming, waiting
         FROM leases w
        WHERE state = 'pending' AND waiting IN ('allocating', 'reclaiming') AND tier = $1 AND type = $2),
     waiting AS MATERIALIZED (

@@ -27,6 +27,8 @@ const repeated = ({ id }: Shown, times: number) =>
     [id, times],
   );
 
+const reclaimed = async () => (await berth.events()).filter(({ data }) => data.reason === 'reclaimed');
+
 describe('an idle resource', () => {
   it('that matches is used again before another is built', async () => {
     await berth.declare(hosts('box', { resources: 5 }));
@@ -83,8 +85,7 @@ describe('an idle resource', () => {
     await berth.becomes(bobs.id, 'active');
     expect(await berth.read(anns.resource)).toMatchObject({ reason: 'reclaimed' });
     expect(await berth.read(others.id)).toMatchObject({ state: 'pending' });
-    const reclaimed = (await berth.events()).filter(({ data }) => data.reason === 'reclaimed');
-    expect(reclaimed).toHaveLength(1);
+    expect(await reclaimed()).toHaveLength(1);
   });
 
   it('that is kept warm is looked at again when it has been left alone for long enough', async () => {
@@ -114,6 +115,27 @@ describe('an idle resource', () => {
     await berth.release(copy.id);
     expect((await berth.request('step', {}, 10)).state).toBe('active');
     expect(await berth.read(copy.resource)).toMatchObject({ state: 'destroyed', reason: 'reclaimed' });
+  });
+
+  it('is all that gives way to one who needs a host, though its host is not clean at once', async () => {
+    const cleaning = gate();
+    await berth.declare(hosts('box', { resources: 2 }), copies('trees', 'box', { resources: 2 }));
+    await approved(['box', 'trees'], 'step');
+    await berth.approve('trees', 'box');
+    const trees = [await berth.lease('step', checkout), await berth.lease('step', checkout)];
+    for (const { id } of trees) await berth.release(id);
+    for (const { resource } of trees) await berth.becomes(resource, { hygiene: 'clean', leases: 0 });
+
+    berth.script = (call) => (call.method === 'clean' ? cleaning.hold(call) : undefined);
+    const { id } = await berth.request('step');
+    await cleaning.reached;
+    // The queue is looked at for one who can have nothing.
+    await berth.declare(consumer('other', ['box']));
+    await berth.request('other');
+    expect(await berth.read(id)).toMatchObject({ waiting: { reason: 'reclaiming' } });
+    cleaning.open();
+    await berth.becomes(id, 'active');
+    expect(await reclaimed()).toHaveLength(1);
   });
 });
 

@@ -117,10 +117,7 @@ function reclaim(world: World, resource: ModelResource, leaseId: string): void {
   const idleSince = resource.lastUsedAt ?? resource.activeAt ?? resource.createdAt;
   const idleMs = world.now.getTime() - idleSince.getTime();
   must(idleMs >= (idleAfterSeconds ?? 0) * 1000, `${resource.id} was just used and is reclaimed`);
-  const ending = world.resources.filter(
-    ({ state, reclaimedFor }) => state !== 'destroyed' && reclaimedFor === leaseId,
-  );
-  must(ending.length === 0, `two are reclaimed for ${leaseId}`);
+  must(!world.isReclaimingFor(leaseId), `two are reclaimed for ${leaseId}`);
 }
 
 /** Each lease that waits is decided once; nobody is overtaken by a later equal; nothing goes to two. */

@@ -82,9 +82,7 @@ function snapshotOf(world: World, tier: string, type: ResourceType): Snapshot {
     building: leasesNamed(
       world.resources.filter(({ state }) => state === 'pending').map(({ builtFor }) => builtFor),
     ),
-    reclaiming: leasesNamed(
-      world.resources.filter(({ state }) => state !== 'destroyed').map(({ reclaimedFor }) => reclaimedFor),
-    ),
+    reclaiming: new Set(world.leases.map(({ id }) => id).filter((id) => world.isReclaimingFor(id))),
   };
 }
 

@@ -135,6 +135,23 @@ export class World {
     return this.leases.filter((lease) => lease.resourceId === id && lease.state !== 'destroyed');
   }
 
+  /** Whether something that was reclaimed for the lease is not free yet: it, or the host that it stood on. */
+  isReclaimingFor(leaseId: string): boolean {
+    return this.resources.some(({ state, reclaimedFor, hostLeaseId }) => {
+      const under = this.lease(hostLeaseId);
+      const host = this.resource(under?.resourceId ?? null);
+      const isHostFree = (!under || under.state === 'destroyed') && !(host && this.isComing(host));
+      return reclaimedFor === leaseId && !(state === 'destroyed' && isHostFree);
+    });
+  }
+
+  /** Over and not yet gone, or held by nobody and not yet clean. */
+  private isComing(host: ModelResource): boolean {
+    const { state, hygiene } = host;
+    if (state !== 'active') return state === 'released' || state === 'broken';
+    return this.holding(host).length === 0 && (hygiene === 'dirty' || hygiene === 'cleaning');
+  }
+
   liveOf(blueprintName: string): ModelResource[] {
     return this.resources.filter((one) => one.blueprint === blueprintName && one.state !== 'destroyed');
   }
