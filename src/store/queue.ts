@@ -108,8 +108,8 @@ export const RIVALS = `${meeting('ARRAY (SELECT name FROM pool WHERE asks > 0 UN
  * for each line, however long it is. For `incoming` room does not count, since counting what a large blueprint has takes
  * as long as all else; `passed` then says that some may wait for room.
  *
- * Each line is read from its front, no more than what is asked for. Served in turn, the nth of a line comes when its
- * object holds n - 1 more; and whatever carries what is to be kept warm comes last.
+ * Each line is read from its front, no more than what is asked for. Served in turn, the nth of an object comes when it
+ * holds n - 1 more; and whatever carries what is to be kept warm comes last.
  */
 export const QUEUED = `${ASKED},
     wanted AS MATERIALIZED (
@@ -143,12 +143,9 @@ export const QUEUED = `${ASKED},
     queued AS MATERIALIZED (
       SELECT q.id FROM ranked l
         CROSS JOIN LATERAL (
-          SELECT id, seq, row_number() OVER (ORDER BY seq) AS nth FROM leases
-           WHERE ${OF_LINE} ORDER BY seq LIMIT (SELECT size FROM piece) + $7::int) q
-       ORDER BY warm, rank DESC,
-                live + nth + count(*) OVER (PARTITION BY object_kind, object_name ORDER BY rank DESC
-                                            GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-                served_at NULLS FIRST, seq
+          SELECT id, seq FROM leases WHERE ${OF_LINE} ORDER BY seq LIMIT (SELECT size FROM piece) + $7::int) q
+       ORDER BY warm, rank DESC, live + row_number() OVER (PARTITION BY object_kind, object_name ORDER BY rank DESC, seq),
+                max(served_at) OVER (PARTITION BY object_kind, object_name, rank) NULLS FIRST, seq
        LIMIT (SELECT size FROM piece) OFFSET $7::int)`;
 
 /**

@@ -368,6 +368,9 @@ describe('a turn after something became free', () => {
     await waiting('ann', 7);
     await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting, priority)
                SELECT 'ann_first_' || n, 'consumer', 'ann', 'low', 'host', 'pending', 60, 'queued', 50 FROM generate_series(1, 2) n`);
+    // As old as to be of one line with what is asked for at the priority above.
+    await sql(`INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, waiting, priority, created_at)
+               SELECT 'dan_aged_' || n, 'consumer', 'dan', 'low', 'host', 'pending', 60, 'queued', -100, now() - interval '15 min' FROM generate_series(1, 3) n`);
     await sql(`INSERT INTO lines (tier, type, object_kind, object_name, priority, blueprint, served_at)
                VALUES ('low', 'host', 'consumer', 'dan', 0, 'box', now() - interval '1 min'),
                       ('low', 'host', 'consumer', 'cid', -100, 'another', now() - interval '1 min')`);
