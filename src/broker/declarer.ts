@@ -131,7 +131,10 @@ export class Declarer {
       waivers: waivers.map(({ rule, subject, reason }) => ({ rule, subject, reason })),
     };
     const fields = differing(this.isolation, next);
-    if (fields.length > 0) await this.installation.setIsolation(next);
+    if (fields.length > 0) {
+      await this.installation.setIsolation(next);
+      this.touched.push(...(await this.blueprints.recovered({ early: true }))); // what was refused may be allowed now
+    }
     this.isolation = next;
     return this.changed('Policy', name, 'updated', fields);
   }

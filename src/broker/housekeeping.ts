@@ -85,7 +85,7 @@ export class Housekeeping {
     }
     const expired = lapsed.authorizations ? await authorizations.expire() : [];
     const lost = lapsed.commands || dead.length > 0 ? await commands.lost() : [];
-    const recovered = lapsed.blueprints ? await blueprints.recovered() : [];
+    const recovered = lapsed.blueprints ? await blueprints.recovered({ early: false }) : [];
     for (const pool of recovered) allocator.poke(pool);
     if (lost.length > 0) signals.send('due', ...lost.map(({ id }) => id));
     if (expired.length + lost.length > 0) signals.send('events');

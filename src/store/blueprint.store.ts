@@ -201,12 +201,19 @@ export class BlueprintStore {
     return rows.length > 0;
   }
 
-  /** Pools whose blueprints may build again since `failures`; each is told once, because the wait is then over. */
-  async recovered(): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
-    return this.db.rows({
-      name: 'recovered-blueprints',
-      text: `UPDATE blueprints SET retry_at = NULL WHERE retry_at <= now() RETURNING tier, provides AS type`,
-    });
+  /**
+   * Pools whose blueprints may build again after builds that failed, `early` before their wait was over; each is told
+   * once, because the wait is then over.
+   */
+  async recovered({ early }: { early: boolean }): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
+    return this.db.rows(
+      {
+        name: 'recovered-blueprints',
+        text: `UPDATE blueprints SET retry_at = NULL WHERE retry_at <= now() OR ($1 AND retry_at IS NOT NULL)
+               RETURNING tier, provides AS type`,
+      },
+      [early],
+    );
   }
 
   /** Pools in which someone waits or less is free than is kept warm. */

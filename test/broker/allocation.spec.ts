@@ -626,6 +626,24 @@ describe('a build that fails', () => {
     expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures: 0, lastFailure: null });
   });
 
+  it('is tried again at once when what is demanded of machines has changed', async () => {
+    berth.script = ({ method }) => {
+      if (method === 'build') throw new DriverError('failed', 'The machine is another tier’s.');
+    };
+    await berth.declare(hosts('box'));
+    await approved(['box'], 'step');
+    const { id } = await berth.request('step');
+    await until(
+      () => berth.ok('GET /v1/blueprints/box'),
+      ({ failures }) => failures === 1,
+    );
+    await berth.sql(`UPDATE blueprints SET retry_at = now() + interval '1 h'`);
+    berth.script = () => undefined;
+    const waivers = [{ rule: 'machine-in-two-tiers', subject: '*', reason: 'one machine plays all parts' }];
+    await berth.declare(policy('low', { waivers }));
+    await berth.becomes(id, 'active');
+  });
+
   it('before anything was made leaves nothing behind, though what it was built by is never there', async () => {
     berth.script = ({ method }) => {
       if (method === 'destroy') throw new DriverError('unreachable', 'No such engine.', { temporary: true });
