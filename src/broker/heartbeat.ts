@@ -88,6 +88,6 @@ export class Heartbeat {
         'no broker lived for a while; leases were given a grace',
       );
     }
-    signals.send('events', 'due', ...leases);
+    signals.send('events', 'due');
   }
 }

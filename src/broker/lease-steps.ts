@@ -127,7 +127,7 @@ export class LeaseSteps {
     const { leases, allocator, signals } = this.parts;
     const pool = await leases.destroyed(lease.id);
     if (pool) allocator.poke(pool);
-    signals.send('events', 'due', lease.id);
+    signals.send('events', 'due');
   }
 
   private rest({ id }: ClaimedLease): Promise<void> {

@@ -115,7 +115,7 @@ export class OperationSteps {
   ): Promise<void> {
     const { operations, signals, processId } = this.parts;
     await operations.save(operation, processId, { to, result });
-    signals.send('events', operation.id);
+    signals.send('events');
   }
 }
 
