@@ -37,22 +37,29 @@ export class Losses {
    * Returns those that were still in service; of the others nothing is changed.
    */
   async take(ids: readonly string[], { to, reason, by }: Loss): Promise<string[]> {
-    const { resources, leases, allocator, signals } = this;
+    const { resources, allocator, signals } = this;
     const taken = await resources.retire(ids, to, reason, by);
     for (const id of taken) {
-      const live = await leases.liveOn(id);
-      await leases.requeue(live, reason);
-      await leases.end(live, {
-        to: 'broken',
-        ended: 'resource-lost',
-        detail: { message: reason },
-        by,
-        onlyOn: id,
-      });
-      signals.send('events', 'due', ...live, ...[id, ...live].map((over) => `over ${over}`));
+      await this.endLeases(id, reason, by);
+      signals.send('events', 'due', `over ${id}`);
       const row = await resources.get(id);
       if (row) allocator.poke({ tier: row.tier, type: row.type });
     }
     return taken;
+  }
+
+  /**
+   * Leases on the resource that are not yet active go back to the queue, the active ones are told that it is lost. Says
+   * whether there were any.
+   */
+  async endLeases(id: string, reason: string, by: string | null = null): Promise<boolean> {
+    const { leases, signals } = this;
+    const live = await leases.liveOn(id);
+    if (live.length === 0) return false;
+    await leases.requeue(live, reason);
+    const detail = { message: reason };
+    await leases.end(live, { to: 'broken', ended: 'resource-lost', detail, by, onlyOn: id });
+    signals.send('events', 'due', ...live, ...live.map((over) => `over ${over}`));
+    return true;
   }
 }

@@ -227,18 +227,9 @@ export class ResourceSteps {
 
   /** Its leases end first: those not yet active go back to the queue, the others are told that it is lost. */
   private async destroy(resource: ClaimedResource, signal: AbortSignal): Promise<void> {
-    const { leases, views, signals } = this.parts;
-    const live = await leases.liveOn(resource.id);
-    if (live.length > 0) {
-      await leases.requeue(live, resource.reason ?? 'resource-lost');
-      await leases.end(live, {
-        to: 'broken',
-        ended: 'resource-lost',
-        detail: { message: resource.reason },
-        onlyOn: resource.id,
-      });
-      signals.send('events', 'due', ...live, ...live.map((id) => `over ${id}`));
-    }
+    const { views, losses, allocator } = this.parts;
+    const { id, tier, type, reason } = resource;
+    if (await losses.endLeases(id, reason ?? 'resource-lost')) allocator.poke({ tier, type });
     const { driver, view, isGone } = await views.resource(resource);
     if (!isGone) await within('destroy', signal, (call) => driver.destroy(view, call));
     await this.gone(resource);

@@ -126,6 +126,23 @@ describe('a resource that is gone before its lease is active', () => {
     await berth.becomes(requeued.resource, 'destroyed');
     expect((await berth.ok('GET /v1/blueprints/trees')).failures).toBe(0);
   });
+
+  it('lets the lease get another before what is left of it is destroyed', async () => {
+    const [activating, destroying] = [gate(), gate()];
+    let copy = '';
+    berth.script = (call) => {
+      if (call.method === 'activate' && copy === '') return activating.hold(call);
+      if (call.method === 'destroy' && call.id === copy) return destroying.hold(call);
+    };
+    const { id } = await berth.request('step', checkout);
+    await activating.reached;
+    copy = (await berth.read(id)).resource;
+    await berth.ok(`POST /v1/resources/${await hostOf(copy)}/release`, { body: {} });
+    await destroying.reached;
+    await berth.becomes(id, 'active');
+    expect(await berth.read(copy)).toMatchObject({ state: 'broken', reason: 'host-lost' });
+    destroying.open();
+  });
 });
 
 describe('a resource whose engine is gone for good', () => {
