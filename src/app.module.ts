@@ -40,6 +40,8 @@ export interface AppParts {
   log: Logger;
   /** The drivers, where they are not the real ones. */
   drivers?: (credentials: Credentials) => Drivers;
+  /** As `createBroker` takes it. */
+  serveMs?: number;
 }
 
 /** Migrates the database and wires everything on it; `start` and `listen` are the caller's. */
@@ -48,10 +50,11 @@ export async function createApp({
   databaseUrl,
   log,
   drivers = realDrivers(config),
+  serveMs,
 }: AppParts): Promise<App> {
   const db = new Database(databaseUrl, { most: config.databaseConnections });
   await migrate(db);
-  const broker = await createBroker({ config, db, drivers, log });
+  const broker = await createBroker({ config, db, drivers, log, serveMs });
   const nest = await NestFactory.create<NestFastifyApplication>(
     httpModule(brokerModule(broker)),
     httpAdapter(),

@@ -67,6 +67,8 @@ export interface BrokerParts {
   /** Makes the drivers; they may ask for stored credentials. */
   drivers: (credentials: Credentials) => Drivers;
   log: Logger;
+  /** How often every pool is looked at, in case a signal was lost, in milliseconds; absent: as `Housekeeping` has it. */
+  serveMs?: number;
 }
 
 /** Every service of one broker process, and the loop that drives it. */
@@ -82,7 +84,13 @@ export interface Broker {
 const LOADER: Principal = { kind: 'person', name: 'manifests', roles: [{ role: 'admin' }] };
 
 /** Puts a broker together over a migrated database. */
-export async function createBroker({ config, db, drivers: makeDrivers, log }: BrokerParts): Promise<Broker> {
+export async function createBroker({
+  config,
+  db,
+  drivers: makeDrivers,
+  log,
+  serveMs,
+}: BrokerParts): Promise<Broker> {
   const installation = new InstallationStore(db);
   const brokerId = await installation.broker(newId('broker'));
   const processId = newId('proc');
@@ -151,6 +159,7 @@ export async function createBroker({ config, db, drivers: makeDrivers, log }: Br
     metrics,
     log,
     processId,
+    serveMs,
   });
   const { isolation: isolationOverride, allowZeroIsolation } = config;
   const declarations = new DeclarationService(

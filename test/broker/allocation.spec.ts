@@ -391,7 +391,7 @@ describe('a waiter is woken at once by', () => {
     await act();
     const since = Date.now();
     await berth.becomes(id, 'active');
-    expect(Date.now() - since).toBeLessThan(4000); // the slow timer's is 5 s
+    expect(Date.now() - since).toBeLessThan(4000); // the reconciler is told what to do: its slow timer is 5 s
   };
 
   it('a raised limit', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { until, useInstallation } from '../support/installation.js';
+import { startTestApp } from '../support/app.js';
+import { Caller, until, useInstallation } from '../support/installation.js';
 import { consumer, hosts, policy, tier } from '../support/manifests.js';
 
 describe('housekeeping', () => {
@@ -70,5 +71,25 @@ describe('housekeeping', () => {
     const headers = { accept: 'text/event-stream', 'last-event-id': id };
     expect(await berth.call('GET /v1/events', { headers })).toMatchObject({ status: 410 });
     expect(await berth.call(`GET /v1/events?after=${body.details.after}`)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a waiter whose signal was lost', () => {
+  it('is served at the next look at its pool', async () => {
+    const app = await startTestApp({ serveMs: 100 });
+    const berth = new Caller(app);
+    try {
+      await berth.declare(policy('low'), tier('low'), hosts('box'), consumer('step', ['box']));
+      await berth.approve('step', 'box');
+      const { id, resource } = await berth.lease('step');
+      await berth.ok(`POST /v1/resources/${resource}/cordon`, { body: {} });
+      await berth.release(id);
+      const waiting = await berth.request('step');
+      await berth.sql('UPDATE resources SET cordoned = false');
+      await berth.becomes(waiting.id, 'active');
+    } finally {
+      await berth.close();
+      await app.close();
+    }
   });
 });

@@ -23,6 +23,8 @@ export interface TestAppOptions {
   env?: Record<string, string | undefined>;
   /** Takes the lines of the log, as JSON; absent: standard output, which `env` has to ask for. */
   log?: (line: string) => void;
+  /** How often every pool is looked at in case a signal was lost, in milliseconds. */
+  serveMs?: number;
 }
 
 export interface TestApp {
@@ -44,6 +46,7 @@ export async function startTestApp({
   real = false,
   env = {},
   log: write,
+  serveMs,
 }: TestAppOptions = {}): Promise<TestApp> {
   const database = databaseUrl === undefined ? await createTestDatabase() : undefined;
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-test-'));
@@ -62,7 +65,7 @@ export async function startTestApp({
   const url = databaseUrl ?? (database as { url: string }).url;
   const log = pino({ level: config.logLevel }, write ? { write } : pino.destination(1));
   const drivers = real ? undefined : () => new Drivers([...fakes.values()]);
-  const app = await createApp({ config, databaseUrl: url, log, drivers });
+  const app = await createApp({ config, databaseUrl: url, log, drivers, serveMs });
   await app.broker.start().catch(async (error: unknown) => {
     await app.close();
     throw error;

@@ -137,6 +137,9 @@ export class Caller {
   }
 }
 
+/** Longer than any test: whom no signal wakes waits for ever, and does not pass for one who was just woken late. */
+const NEVER_MS = 3_600_000;
+
 /** A broker with fake drivers, whose script may change as a test goes on. */
 export class Installation extends Caller {
   script: (call: FakeCall) => Promise<void> | void = () => undefined;
@@ -147,7 +150,7 @@ export class Installation extends Caller {
 
   static async start(): Promise<Installation> {
     const script = (call: FakeCall) => installation.script(call);
-    const installation: Installation = new Installation(await startTestApp({ script }));
+    const installation: Installation = new Installation(await startTestApp({ script, serveMs: NEVER_MS }));
     return installation;
   }
 
