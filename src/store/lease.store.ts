@@ -9,7 +9,7 @@ import { PLACES } from './queue.js';
 import type { Pool } from './turn.js';
 
 /** A lease with what its holder may see beside it. */
-export interface LeaseRow extends Lease {
+export interface LeaseRow extends Omit<Lease, 'forResource' | 'allowed' | 'seq' | 'slot'> {
   /** How the holder reaches the resource; null before it is active. */
   access: Record<string, unknown> | null;
   /** Place among those that wait for the same pool, from 1; null unless it waits. */
@@ -24,10 +24,9 @@ export interface Ended extends LeaseRow {
   due: boolean;
 }
 
-export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.for_resource,
-  l.tier, l.type, l.state, l.allowed, l.attributes, l.priority, l.seq, l.ttl_seconds, l.env, l.sealed_env, l.note, l.blueprint,
-  l.resource_id, l.slot, l.fence, l.used, l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at,
-  l.acquired_at, l.active_at, l.ended_at`;
+export const LEASE_COLUMNS = `l.id, jsonb_build_object('kind', l.object_kind, 'name', l.object_name) AS object, l.tier, l.type,
+  l.state, l.attributes, l.priority, l.ttl_seconds, l.env, l.sealed_env, l.note, l.blueprint, l.resource_id, l.fence, l.used,
+  l.access, l.waiting, l.ended, l.ended_detail, l.expires_at, l.created_at, l.acquired_at, l.active_at, l.ended_at`;
 
 const EXPIRES_IN = `CASE WHEN l.expires_at IS NOT NULL
   THEN greatest(0, ceil(extract(epoch FROM l.expires_at - now())))::int END AS expires_in_seconds`;
