@@ -13,14 +13,10 @@ export interface Resource {
   slot: number;
   /** Name of the machine of the blueprint that it stands on (ssh-host), where the blueprint lists several. */
   place: string | null;
-  /** The machine's identity once read (see isolation.ts); unique among live ssh hosts. */
-  machine: string | null;
   /** The host lease that a working copy stands on. */
   hostLeaseId: string | null;
   /** The lease it was built for; null for the warm pool. */
   builtFor: string | null;
-  /** What the driver needs to find the thing again. */
-  handle: Record<string, unknown>;
   /** The isolation read back from the engine. */
   verified: Record<string, unknown> | null;
   /** What it holds, to match a request with the warmest: repository addresses by directory. */

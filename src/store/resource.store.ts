@@ -9,13 +9,9 @@ import { stayingOf } from './exceeded.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
 import { silenceOf } from './silence.js';
 
-export interface ResourceRow extends Resource {
+export interface ResourceRow extends Omit<Resource, 'slot'> {
   /** Leases on it now. */
   leases: number;
-  /** What it stands on is gone for good, as an admin says: nothing is done there any more to destroy it. */
-  givenUp: boolean;
-  /** What its blueprint said when it was built; null where it says so still. */
-  formerSpec: Record<string, unknown> | null;
   /** Why its machine did not answer when it was last asked, as the driver's faults are called; null where it did. */
   silent: string | null;
 }
@@ -28,12 +24,18 @@ export interface ResourceFilter extends PageRequest {
   type?: string;
 }
 
-export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.slot, r.place, r.machine, r.host_lease_id,
-  r.built_for, r.handle, r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.given_up, r.former_spec, r.last_consumer, r.reason,
-  r.created_at, r.active_at, r.last_used_at, r.ended_at`;
+export const RESOURCE_COLUMNS = `r.id, r.type, r.blueprint, r.tier, r.state, r.hygiene, r.place, r.host_lease_id, r.built_for,
+  r.verified, r.contents, r.uses, r.fence, r.leases, r.cordoned, r.outdated, r.last_consumer, r.reason, r.created_at,
+  r.active_at, r.last_used_at, r.ended_at`;
 
 /** A resource as a driver has to know it. */
-export interface Standing extends Pick<ResourceRow, 'id' | 'place' | 'handle' | 'givenUp' | 'formerSpec'> {
+export interface Standing extends Pick<ResourceRow, 'id' | 'place'> {
+  /** What the driver needs to find the thing again. */
+  handle: Record<string, unknown>;
+  /** What it stands on is gone for good, as an admin says: nothing is done there any more to destroy it. */
+  givenUp: boolean;
+  /** What its blueprint said when it was built; null where it says so still. */
+  formerSpec: Record<string, unknown> | null;
   blueprint: Pick<Blueprint, 'name' | 'type' | 'tier' | 'spec'>;
   /** By which the one above it stands on it; null for the one on top. */
   lease: (Pick<Lease, 'id' | 'attributes'> & { fence: number | null }) | null;

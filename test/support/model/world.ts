@@ -29,10 +29,7 @@ interface Kind {
   idleAfterSeconds: number | null;
 }
 
-export type ModelResource = Omit<
-  Resource,
-  'place' | 'machine' | 'handle' | 'verified' | 'contents' | 'endedAt'
-> & {
+export type ModelResource = Omit<Resource, 'place' | 'verified' | 'contents' | 'endedAt'> & {
   /** The lease for which it is reclaimed. */
   reclaimedFor: string | null;
   /** Used since it was clean last. */
