@@ -51,14 +51,20 @@ describe('a blueprint under an isolation policy', () => {
     ]);
   });
 
-  it.each(['debian', 'debian:12', 'debian@sha256:12', `@sha256:${'0'.repeat(64)}`, undefined, 7])(
-    'does not name its image as %p from high on',
-    (image) => {
-      const declared = blueprint({ spec: { image } });
-      expect(faultyUnder(declared)).toEqual(['high', 'custom', 'absolute']);
-      expect(policyFaults('high', declared, [])).toMatchObject([{ path: 'spec.image' }]);
-    },
-  );
+  it.each([
+    'debian',
+    'debian:12',
+    'debian@sha256:12',
+    'sha256:12',
+    `debian:sha256:${'0'.repeat(64)}`,
+    `@sha256:${'0'.repeat(64)}`,
+    undefined,
+    7,
+  ])('does not name its image as %p from high on', (image) => {
+    const declared = blueprint({ spec: { image } });
+    expect(faultyUnder(declared)).toEqual(['high', 'custom', 'absolute']);
+    expect(policyFaults('high', declared, [])).toMatchObject([{ path: 'spec.image' }]);
+  });
 
   it.each([
     `sha256:${'a1'.repeat(32)}`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { validate } from 'class-validator';
-import { dockerHostSpec, isPinned } from './docker-host.spec-schema.js';
+import { dockerHostSpec } from './docker-host.spec-schema.js';
 
 /** Messages by field, nested ones under the field that holds them. */
 async function faultsOf(spec: Record<string, unknown>): Promise<Record<string, string>> {
@@ -63,11 +63,5 @@ describe('the spec of a docker-host', () => {
     expect(await faultsOf({ engine: 'tcp://127.0.0.1:2375' })).toEqual({});
     const tls = { ca: '/ca.pem', cert: '/cert.pem', key: '/key.pem' };
     expect(await faultsOf({ engine: 'tcp://build.example:2376', tls })).toEqual({});
-  });
-
-  it('knows an image that cannot change under its name', () => {
-    const digest = `sha256:${'0'.repeat(64)}`;
-    expect([digest, `name@${digest}`, `reg.example:5000/a/b@${digest}`].every(isPinned)).toBe(true);
-    expect(['name', 'name:tag', `name:${digest}`, 'sha256:12'].some(isPinned)).toBe(false);
   });
 });

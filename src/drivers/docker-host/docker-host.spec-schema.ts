@@ -109,11 +109,6 @@ export function dockerHostSpec(spec: Record<string, unknown>): DockerHostSpec {
   return plainToInstance(DockerHostSpec, spec, { exposeDefaultValues: true });
 }
 
-/** Whether an image can't become another under the same name: `name@sha256:…`, or the id `sha256:…` of one that came by import. */
-export function isPinned(image: string): boolean {
-  return /(^|@)sha256:[0-9a-f]{64}$/.test(image);
-}
-
 function userFault(value: unknown): string | undefined {
   const match = typeof value === 'string' && /^(\d{1,9}):(\d{1,9})$/.exec(value);
   if (!match) return 'must be uid:gid in numbers, such as 65532:65532';
