@@ -3,7 +3,7 @@ import { hostBlueprintsOf, PROVIDES, type ResourceType } from '../domain/bluepri
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import { AUTHORIZATION, type AuthorizationState, move } from '../domain/state-machine.js';
-import { DEFAULT_PROFILE } from '../domain/tier.js';
+import type { Tier } from '../domain/tier.js';
 import {
   type AuthorizationFilter,
   type AuthorizationRow,
@@ -88,14 +88,14 @@ export class AuthorizationService {
       if (seen) await betweenTurns(transaction, seen.tier);
       const found = await authorizations.get(id, { lock: true });
       if (!found) throw new BrokerError('not-found', `There is no authorization ${id}.`);
-      const tier = await new InstallationStore(transaction).tier(found.tier);
+      const { profile } = (await new InstallationStore(transaction).tier(found.tier)) as Tier;
       const { decision, reason = null, expiresInSeconds = null, breakLeases = false } = verdict;
       const facts = {
         principal: by,
         authorization: found,
         objectTier: found.objectTier ?? '',
         blueprintTier: found.tier,
-        profile: tier?.profile ?? DEFAULT_PROFILE,
+        profile,
         breakLeases,
       };
       const fault = decisionFault(facts, decision);
