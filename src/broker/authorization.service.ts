@@ -1,8 +1,15 @@
-import { type Authorization, decisionFault, isUsable, reachable } from '../domain/authorization.js';
+import {
+  type Authorization,
+  type AuthorizationDecision,
+  decisionFault,
+  isUsable,
+  LEADS_TO,
+  reachable,
+} from '../domain/authorization.js';
 import { hostBlueprintsOf, PROVIDES, type ResourceType } from '../domain/blueprint.js';
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
-import { AUTHORIZATION, type AuthorizationState, move } from '../domain/state-machine.js';
+import { AUTHORIZATION, move } from '../domain/state-machine.js';
 import type { Tier } from '../domain/tier.js';
 import {
   type AuthorizationFilter,
@@ -29,17 +36,11 @@ export interface AuthorizationView extends Authorization {
 }
 
 interface Verdict {
-  decision: 'approve' | 'decline' | 'revoke';
+  decision: AuthorizationDecision;
   reason?: string;
   expiresInSeconds?: number;
   breakLeases?: boolean;
 }
-
-const STATE_AFTER = {
-  approve: 'authorized',
-  decline: 'declined',
-  revoke: 'declined',
-} as const satisfies Record<Verdict['decision'], AuthorizationState>;
 
 export class AuthorizationService {
   constructor(
@@ -100,7 +101,7 @@ export class AuthorizationService {
       };
       const fault = decisionFault(facts, decision);
       if (fault) throw fault;
-      const state = STATE_AFTER[decision];
+      const state = LEADS_TO[decision];
       if (found.state !== state) move(AUTHORIZATION, found.state, state);
       await authorizations.decide(id, { state, by: by.name, reason, expiresInSeconds });
       const kind = decision === 'revoke' ? 'authorization.revoked' : `authorization.${state}`;

@@ -87,7 +87,11 @@ export function reachable(blueprint: string, standsOn: ReadonlyMap<string, strin
 
 export type AuthorizationDecision = 'approve' | 'decline' | 'revoke';
 
-const LEADS_TO = { approve: 'authorized', decline: 'declined', revoke: 'declined' } as const;
+export const LEADS_TO = {
+  approve: 'authorized',
+  decline: 'declined',
+  revoke: 'declined',
+} as const satisfies Record<AuthorizationDecision, AuthorizationState>;
 
 /** What a decision on an authorization depends on. */
 export interface DecisionFacts {
