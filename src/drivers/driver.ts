@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { DriverType, ResourceType } from '../domain/blueprint.js';
+import type { DriverType } from '../domain/blueprint.js';
 import type { Exit, OutputStream } from '../domain/command.js';
 import type { LeaseAttributes } from '../domain/lease.js';
 import type { Machine } from '../domain/machine.js';
@@ -17,7 +17,6 @@ export type { Machine };
  */
 export interface Driver {
   readonly type: DriverType;
-  readonly provides: ResourceType;
 
   /** Class whose class-validator decorators say what a blueprint's `spec` must be; unknown fields are refused. */
   readonly schema: new () => object;

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { Allow } from 'class-validator';
-import { type DriverType, PROVIDES, type ResourceType } from '../domain/blueprint.js';
+import type { DriverType } from '../domain/blueprint.js';
 import type { Exit } from '../domain/command.js';
 import { unlessAborted } from './aborted.js';
 import {
@@ -49,7 +49,6 @@ class FakeSpec {
  * `script` says: wait, throw, or let it be.
  */
 export class FakeDriver implements Driver {
-  readonly provides: ResourceType;
   readonly schema: new () => object = FakeSpec;
   readonly activatesLeases: boolean;
   readonly shareable: boolean;
@@ -67,7 +66,6 @@ export class FakeDriver implements Driver {
     /** Ids of the resources that exist; may be shared with the fakes of other processes. */
     readonly existing: Set<string> = new Set(),
   ) {
-    this.provides = PROVIDES[type];
     this.activatesLeases = type === 'working-copy';
     this.shareable = type === 'ssh-host' || type === 'local-host';
     // As with the real ones, only engines tell of their own.

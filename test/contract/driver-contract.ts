@@ -3,6 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pack } from 'tar-stream';
+import { PROVIDES } from '../../src/domain/blueprint.js';
 import type { Exit } from '../../src/domain/command.js';
 import type { Call, Driver, LeaseView, ProcessSpec, ResourceView } from '../../src/drivers/driver.js';
 import { archiveEntries, entryText } from '../support/archive.js';
@@ -123,7 +124,7 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
           place,
           alive: true,
         };
-        expect(listed).toEqual(driver.provides === 'host' ? [itself] : []);
+        expect(listed).toEqual(PROVIDES[driver.type] === 'host' ? [itself] : []);
       });
 
       it('says on which machine it stands', async () => {
@@ -144,7 +145,7 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
 
       it('destroys what it lists by what the list says of it, and nothing else', async () => {
         const orphan = { ...subject.resource, id: `${subject.resource.id}_orphan` };
-        if (driver.provides !== 'host') return;
+        if (PROVIDES[driver.type] !== 'host') return;
         await driver.build(orphan, unhurried());
         const { found } = await driver.list(resource.blueprint, resource.broker, unhurried());
         const listed = found.find(({ resourceId }) => resourceId === orphan.id);
@@ -515,7 +516,7 @@ export function describeDriverContract(name: string, setUp: () => Promise<Driver
       });
 
       it('says that what is gone is lost, except to who wants nothing left of it', async () => {
-        if (driver.provides !== 'host') return;
+        if (PROVIDES[driver.type] !== 'host') return;
         const lost = { name: 'DriverError', code: 'resource-lost', temporary: false };
         await expect(run(driver, lease, ['true'])).rejects.toMatchObject(lost);
         await expect(driver.files(lease).read('any', unhurried())).rejects.toMatchObject(lost);

@@ -46,7 +46,6 @@ const ENGINE_ENVIRONMENT = ['HOSTNAME'];
 /** Hosts that are containers of a Docker engine. */
 export class DockerHostDriver implements Driver {
   readonly type = 'docker-host';
-  readonly provides = 'host';
   readonly schema = DockerHostSpec;
   /** A running container is all that a lease needs. */
   readonly activatesLeases = false;

@@ -26,7 +26,6 @@ class LocalHostSpec {}
  */
 export class LocalHostDriver implements Driver {
   readonly type = 'local-host';
-  readonly provides = 'host';
   readonly schema = LocalHostSpec;
   readonly activatesLeases = false;
   readonly shareable = true;

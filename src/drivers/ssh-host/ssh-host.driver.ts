@@ -39,7 +39,6 @@ const ANSWER_MS = 20_000;
  */
 export class SshHostDriver implements Driver {
   readonly type = 'ssh-host';
-  readonly provides = 'host';
   readonly schema = SshHostSpec;
   readonly activatesLeases = false;
   readonly shareable = true;

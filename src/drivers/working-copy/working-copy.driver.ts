@@ -57,7 +57,6 @@ export interface WorkingCopyOptions {
  */
 export class WorkingCopyDriver implements Driver {
   readonly type = 'working-copy';
-  readonly provides = 'working-copy';
   readonly schema = WorkingCopySpec;
   readonly activatesLeases = true;
   readonly shareable = false;
