@@ -85,7 +85,7 @@ export class OperationSteps {
       const { land } = driver;
       if (!land) throw new DriverError('invalid', `No ${driver.type} can land a change.`);
       const change = { ...operation, since: checkedOut(lease) };
-      const landed = await within('activate', either, (call) => land.call(driver, view, change, call));
+      const landed = await within('land', either, (call) => land.call(driver, view, change, call));
       await this.save(operation, 'done', { ...landed });
     } catch (error) {
       if (!(error instanceof DriverError)) throw error;

@@ -5,6 +5,7 @@ const LIMITS_MS = {
   build: 10 * 60_000,
   verify: 60_000,
   activate: 15 * 60_000,
+  land: 15 * 60_000,
   clean: 5 * 60_000,
   cut: 60_000,
   endCommand: 60_000,
