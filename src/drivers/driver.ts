@@ -219,7 +219,7 @@ export interface Files {
 }
 
 export interface Cleaned {
-  /** What was checked, for the event. */
+  /** What was checked, in words: who names nothing has shown nothing. */
   checked: string[];
 }
 
