@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { DriverType } from '../../domain/blueprint.js';
 import type { Exit } from '../../domain/command.js';
 import { parseDuration } from '../../domain/duration.js';
@@ -127,11 +127,12 @@ export class WorkingCopyDriver implements Driver {
     const faults = landingFaults(change);
     if (faults.length > 0) throw invalid(faults);
     for (const address of [change.repository, change.source.uri]) this.requireAllowed(address);
-    const staging = await this.makeStaging();
+    await this.sweep();
+    const staging = await mkdtemp(join(this.staging, 'land-'));
     try {
       return await land(change, staging, this.mirrors, await this.sourceOf(lease.resource, call));
     } finally {
-      await rm(dirname(staging), { recursive: true, force: true });
+      await rm(staging, { recursive: true, force: true });
     }
   }
 
@@ -231,13 +232,6 @@ export class WorkingCopyDriver implements Driver {
         unpack: (tar) => host.files(hostLease).unpack(tar, call),
       },
     };
-  }
-
-  private async makeStaging(): Promise<string> {
-    await this.sweep();
-    const directory = join(await mkdtemp(join(this.staging, 'tree-')), 'tree');
-    await mkdir(directory, { mode: 0o755 });
-    return directory;
   }
 
   /** Beside the mirrors, because it shares their objects by links. */
