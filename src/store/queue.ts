@@ -9,8 +9,14 @@ function rank(priority: string, since: string, served: string): string {
 
 const LINE = 'object_kind, object_name, priority';
 
+/** SQL for whether a lease waits in the pool of $1 tier and $2 type. */
+const PENDING = `state = 'pending' AND tier = $1 AND type = $2`;
+
+/** SQL for whether an authorization allows anything right now. */
+export const USABLE = `object_state = 'active' AND state = 'authorized' AND (expires_at IS NULL OR expires_at > now())`;
+
 /** Those of the line `l` that a look is for: all, or those that want something that is to be had. */
-const OF_LINE = `state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
+const OF_LINE = `${PENDING} AND (${LINE}) = (l.object_kind, l.object_name, l.priority)
              AND ($8 = 'all' OR allowed IS NULL OR allowed && (SELECT names FROM piece))`;
 
 /**
@@ -39,22 +45,17 @@ const PLACES_OF_BLUEPRINT = `b.leases_per_resource * (SELECT count(*) FROM (
 
 /** SQL, to follow WITH RECURSIVE: the lines of the pool of $1 tier and $2 type, each with the blueprints that it may use. */
 const ASKED = `line AS (
-      (SELECT ${LINE} FROM leases WHERE state = 'pending' AND tier = $1 AND type = $2 ORDER BY ${LINE} LIMIT 1)
+      (SELECT ${LINE} FROM leases WHERE ${PENDING} ORDER BY ${LINE} LIMIT 1)
       UNION ALL
       SELECT n.* FROM line l, LATERAL (
         SELECT ${LINE} FROM leases
-         WHERE state = 'pending' AND tier = $1 AND type = $2 AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
+         WHERE ${PENDING} AND (${LINE}) > (l.object_kind, l.object_name, l.priority)
          ORDER BY ${LINE} LIMIT 1) n),
     asked AS MATERIALIZED (
       SELECT ${LINE}, ARRAY (
           SELECT blueprint FROM authorizations a
-           WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND a.object_state = 'active'
-             AND a.state = 'authorized' AND (a.expires_at IS NULL OR a.expires_at > now())) AS usable
+           WHERE a.object_kind = l.object_kind AND a.object_name = l.object_name AND ${USABLE}) AS usable
         FROM line l)`;
-
-const PENDING = `state = 'pending' AND tier = $1 AND type = $2`;
-
-const USABLE = `object_state = 'active' AND state = 'authorized' AND (expires_at IS NULL OR expires_at > now())`;
 
 const OBJECT = 'object_kind, object_name';
 

@@ -5,7 +5,7 @@ import { objectKey } from '../domain/queue.js';
 import type { Available, Demand, Reclaimable, Room, Snapshot } from '../domain/snapshot.js';
 import { one, type Queryable } from './database.js';
 import { isExceeded } from './exceeded.js';
-import { QUEUED, RIVALS, WANTED } from './queue.js';
+import { QUEUED, RIVALS, USABLE, WANTED } from './queue.js';
 import { isSilent, SILENT, standsOnSilent } from './silence.js';
 import { type NewLease, type Pool, type Queued, type Scope, TURN_SIZE, type Turn } from './turn.js';
 
@@ -295,8 +295,7 @@ const poolOf = (asking: string) => `asking AS MATERIALIZED (
        WHERE tier = $1 AND provides = $2 AND (warm > 0 OR a.asks > 0))`;
 
 /** SQL for what is kept warm of the blueprint `p`. */
-const WARM = `EXISTS (SELECT FROM authorizations e WHERE e.blueprint = p.name AND e.object_state = 'active'
-                  AND e.state = 'authorized' AND (e.expires_at IS NULL OR e.expires_at > now())) AS wanted,
+const WARM = `EXISTS (SELECT FROM authorizations WHERE blueprint = p.name AND ${USABLE}) AS wanted,
                CASE WHEN p.warm = 0 THEN 0 ELSE
                  (SELECT count(*) FROM resources r WHERE r.state = 'pending' AND r.blueprint = p.name
                      AND NOT EXISTS (SELECT FROM leases w WHERE w.id = r.built_for AND w.state = 'pending'))
