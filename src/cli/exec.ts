@@ -12,8 +12,6 @@ import { interruptibly } from './signals.js';
 export interface CommandOptions {
   cwd?: string;
   timeout?: string;
-  commandEnv?: string[];
-  commandSecrets?: Record<string, string>;
   stdin?: boolean;
 }
 
@@ -26,14 +24,12 @@ export function commandOptions(target: Command): Command {
 }
 
 export async function commandBody(argv: string[], options: CommandOptions): Promise<Schemas['CommandBody']> {
-  const { cwd, timeout, commandEnv, commandSecrets, stdin } = options;
+  const { cwd, timeout, stdin } = options;
   return {
     // Commander takes `--` away before the first operand only; behind the lease of `exec` it comes with the words.
     argv: argv[0] === '--' ? argv.slice(1) : argv,
     cwd,
     timeout,
-    env: commandEnv && pairs(commandEnv),
-    secrets: commandSecrets,
     stdin: stdin ? await text(process.stdin) : undefined,
   };
 }
@@ -49,8 +45,8 @@ export const EXEC = secretOptions(
   .passThroughOptions()
   .action(async (lease: string, argv: string[], options: ExecOptions) => {
     const client = connect(options);
-    const own = { commandEnv: options.env, commandSecrets: secrets(options) };
-    const body = await commandBody(argv, { ...options, ...own });
+    const own = { secrets: secrets(options), env: options.env && pairs(options.env) };
+    const body = { ...(await commandBody(argv, options)), ...own };
     const { json } = options;
     const ended = await interruptibly((signal) => execute(client, lease, body, { json, signal }));
     process.exitCode = exitCodeOfCommand(ended);
