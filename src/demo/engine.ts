@@ -26,7 +26,7 @@ export async function findEngine(
 export function makeImage({ docker }: Engine, cleanup: Cleanup): Promise<string> {
   const name = `berth-demo:${process.pid}-${Date.now()}`;
   cleanup.later('the image', () => removeImage(docker, name));
-  return makeDemoImage(docker, name, () => undefined);
+  return makeDemoImage(docker, name);
 }
 
 /** @throws Error when a container was left on the image, which the broker should have removed; it is removed all the same. */

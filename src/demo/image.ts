@@ -28,14 +28,9 @@ const GIT_PARTS = /^git(-remote-.*|-sh-.*|-submodule)?$/;
  * machine's own tools, and git where there is one, each with its libraries. Nothing is done where `name` is there.
  * @returns the image's id, `sha256:…`: as good a pin as a digest, which an imported image does not have.
  */
-export async function makeDemoImage(
-  docker: Dockerode,
-  name: string,
-  log: (line: string) => void,
-): Promise<string> {
+export async function makeDemoImage(docker: Dockerode, name: string): Promise<string> {
   const made = await idOf(docker, name);
   if (made) return made;
-  log(`making the image ${name} from what this machine has`);
   const archive = pack();
   const [repo, tag = 'latest'] = name.split(':');
   const [progress] = await Promise.all([

@@ -35,7 +35,7 @@ export async function testImage(address: string): Promise<string> {
     const made = await stat(program).catch(() => undefined);
     hash.update(`${program} ${made?.size} ${made?.mtimeMs}\n`);
   }
-  return makeDemoImage(client(address), `berth-test:${hash.digest('hex').slice(0, 12)}`, () => undefined);
+  return makeDemoImage(client(address), `berth-test:${hash.digest('hex').slice(0, 12)}`);
 }
 
 /** For engines that need none. */
