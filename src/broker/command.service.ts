@@ -31,7 +31,7 @@ import { whenAvailable } from './when-available.js';
 
 /** What to run; its environment comes over the lease's. */
 export interface CommandRequest extends Environment {
-  /** Words as given to exec; or else `shell`. */
+  /** Words as given to exec; or else `shell`, which is then there. */
   argv?: string[];
   /** Text for `sh -c`. */
   shell?: string;
@@ -92,7 +92,7 @@ export class CommandService {
     const held = views.heldBy(leaseId);
     const lease = await leaseFor(leases, leaseId, by, 'act');
     const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
-    const argv = argvOf(request);
+    const argv = request.argv ?? ['sh', '-c', request.shell as string];
     try {
       mustBeActive(lease, fence);
     } catch (error) {
@@ -302,12 +302,4 @@ interface Running {
 
 function hasEnded({ state }: Command): boolean {
   return state !== 'queued' && state !== 'running';
-}
-
-function argvOf({ argv, shell }: CommandRequest): string[] {
-  if ((argv === undefined) === (shell === undefined)) {
-    const errors = [{ path: 'argv', message: 'or shell must be given, and not both' }];
-    throw new BrokerError('malformed', 'A command needs either argv or shell.', { errors });
-  }
-  return argv ?? ['sh', '-c', shell as string];
 }

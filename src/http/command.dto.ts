@@ -7,6 +7,7 @@ import {
   MAX_COMMAND_SECONDS,
   type OutputStream,
 } from '../domain/command.js';
+import { formatDuration } from '../domain/duration.js';
 import { COMMAND, type CommandState } from '../domain/state-machine.js';
 import { mustDiffer } from './environment.js';
 import {
@@ -23,7 +24,7 @@ import {
 import { malformed } from './input.pipe.js';
 import { pageOf } from './page.dto.js';
 import { Field, Nullable, NullableWhen, OneOf, Strings, When } from './response-fields.js';
-import { duration, seconds } from './times.js';
+import { seconds } from './times.js';
 
 const STREAMS: OutputStream[] = ['stdout', 'stderr'];
 const WORDS_MAX = 128 * 1024;
@@ -119,8 +120,10 @@ export function toCommandRequest({ timeout, ...body }: CommandBody): CommandRequ
   if (outside) throw malformed([{ path: 'cwd', message: outside }]);
   mustDiffer(body);
   const timeoutSeconds = seconds(timeout);
-  if (timeoutSeconds !== undefined && (timeoutSeconds < 1 || timeoutSeconds > MAX_COMMAND_SECONDS)) {
-    throw malformed([{ path: 'timeout', message: `must be from 1s to ${duration(MAX_COMMAND_SECONDS)}` }]);
+  if (timeoutSeconds !== undefined && timeoutSeconds > MAX_COMMAND_SECONDS) {
+    throw malformed([
+      { path: 'timeout', message: `must be from 1s to ${formatDuration(MAX_COMMAND_SECONDS)}` },
+    ]);
   }
   return { ...body, timeoutSeconds };
 }
@@ -134,7 +137,7 @@ export function toCommand(record: CommandRecord): Command {
     lease: leaseId,
     argv,
     cwd,
-    timeout: duration(timeoutSeconds) ?? '',
+    timeout: formatDuration(timeoutSeconds),
     state,
     exitCode,
     signal,

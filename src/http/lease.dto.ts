@@ -1,5 +1,6 @@
 import type { LeaseRequest, LeaseView } from '../broker/lease.service.js';
 import type { ResourceType } from '../domain/blueprint.js';
+import { formatDuration } from '../domain/duration.js';
 import { ENDED_REASONS, type EndedReason, WAITING_REASONS, type WaitingReason } from '../domain/lease.js';
 import { LEASE, type LeaseState } from '../domain/state-machine.js';
 import { mustDiffer } from './environment.js';
@@ -30,7 +31,7 @@ import {
   OneOf,
   When,
 } from './response-fields.js';
-import { duration, seconds } from './times.js';
+import { seconds } from './times.js';
 
 export const RESOURCE_TYPES: ResourceType[] = ['host', 'working-copy'];
 
@@ -169,7 +170,7 @@ export function toLease(view: LeaseView): Lease {
     ...(resourceId !== null && { resource: resourceId }),
     ...(fence !== null && { fence }),
     ...(expiresAt && { expiresAt, expiresInSeconds: view.expiresInSeconds ?? 0 }),
-    ttl: duration(view.ttlSeconds) ?? '',
+    ttl: formatDuration(view.ttlSeconds),
     priority,
     attributes,
     ...(access && { access }),

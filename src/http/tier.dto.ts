@@ -1,9 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { REUSE, type Reuse } from '../domain/blueprint.js';
+import { formatDuration } from '../domain/duration.js';
 import type { Tier as TierRecord } from '../domain/tier.js';
 import { pageOf } from './page.dto.js';
 import { Field, OneOf } from './response-fields.js';
-import { duration } from './times.js';
 
 export class Profile {
   @OneOf(REUSE) reuse!: Reuse;
@@ -26,7 +26,7 @@ export class TierPage extends pageOf(Tier) {}
 
 export function toTier({ name, profile }: TierRecord): Tier {
   const { maxTtlSeconds, reuse, network, runtimes, maxLeasesPerResource, secrets, fourEyes } = profile;
-  const maxTtl = duration(maxTtlSeconds) ?? '';
+  const maxTtl = formatDuration(maxTtlSeconds);
   return {
     name,
     profile: { reuse, network, runtimes, maxTtl, maxLeasesPerResource, secrets, fourEyes },
