@@ -32,6 +32,7 @@ async function clientTypes() {
 
 async function manifestSchema() {
   const { SPECS } = await import('../dist/src/broker/declarations.js');
+  const { NAME } = await import('../dist/src/domain/name.js');
   const { requestSchemas } = await import('../dist/src/http/schemas.js');
   const drivers = {
     'docker-host': (await import('../dist/src/drivers/docker-host/docker-host.spec-schema.js'))
@@ -61,7 +62,7 @@ async function manifestSchema() {
       kind: { enum: Object.keys(SPECS) },
       metadata: {
         type: 'object',
-        properties: { name: { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' } },
+        properties: { name: { type: 'string', pattern: NAME.source } },
         required: ['name'],
         additionalProperties: false,
       },

@@ -1,10 +1,11 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError, type FieldFault } from '../domain/errors.js';
+import { NAME } from '../domain/name.js';
 import type { Database } from '../store/database.js';
 import type { Pool } from '../store/turn.js';
 import type { Allocator } from './allocator.js';
 import { check } from './check.js';
-import { type BlueprintSpec, type Change, type Declaration, KINDS, NAME, SPECS } from './declarations.js';
+import { type BlueprintSpec, type Change, type Declaration, KINDS, SPECS } from './declarations.js';
 import { Declarer, type DeclarerParts } from './declarer.js';
 import type { Signals } from './signals.js';
 

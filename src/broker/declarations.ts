@@ -26,9 +26,8 @@ import {
   type IsolationPolicy,
   type IsolationRule,
 } from '../domain/isolation.js';
+import { NAME } from '../domain/name.js';
 
-/** A DNS label: what names of tiers, blueprints, consumers, people and credentials look like. */
-export const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const NAME_MESSAGE =
   '$property must be a DNS label: 1 to 63 of a-z, 0-9 and -, not beginning or ending with -';
 const NETWORKS = ['none', 'egress', 'bridge'] as const;

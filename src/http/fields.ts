@@ -17,9 +17,9 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
-import { NAME } from '../broker/declarations.js';
 import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
 import { SHORTEST_SECRET_BYTES, secretsFault } from '../domain/mask.js';
+import { NAME } from '../domain/name.js';
 
 /**
  * The kinds of fields that requests are made of. Each checks its value, says what would be right, and describes itself

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { NAME } from '../broker/declarations.js';
+import { NAME } from '../domain/name.js';
 import { ACCESS_EXTENSION, type Access } from './access.js';
 import { HttpModule } from './http.module.js';
 import { PROBLEM_TYPE, Problem } from './problem.js';

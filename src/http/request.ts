@@ -1,8 +1,8 @@
 import { createParamDecorator, type ExecutionContext, Param } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { NAME } from '../broker/declarations.js';
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
+import { NAME } from '../domain/name.js';
 import { NAME_MESSAGE } from './fields.js';
 import { malformed } from './input.pipe.js';
 import { parseWait } from './prefer.js';

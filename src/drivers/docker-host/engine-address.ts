@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { IsString, Matches } from 'class-validator';
 import type { DockerOptions } from 'dockerode';
+import { NAME } from '../../domain/name.js';
 import { DriverError } from '../driver.js';
 import { HOST_KEY, HOST_KEY_IS, type SshLogin } from '../ssh/ssh-login.js';
 import type { SshPool } from '../ssh/ssh-pool.js';
@@ -23,7 +24,7 @@ export class EngineSsh {
   @Matches(HOST_KEY, { message: `$property ${HOST_KEY_IS}` })
   hostKey!: string;
 
-  @Matches(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { message: '$property must be the name of a credential' })
+  @Matches(NAME, { message: '$property must be the name of a credential' })
   credential!: string;
 }
 

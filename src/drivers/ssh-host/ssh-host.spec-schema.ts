@@ -13,15 +13,15 @@ import {
   ValidateNested,
   type ValidationArguments,
 } from 'class-validator';
+import { NAME } from '../../domain/name.js';
 import { HOST_KEY, HOST_KEY_IS } from '../ssh/ssh-login.js';
 
 const USER = /^[a-z_][a-z0-9_-]{0,31}$/;
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ADDRESS = /^[A-Za-z0-9]([A-Za-z0-9.:-]{0,252}[A-Za-z0-9])?$/;
 
 /** One machine of an `ssh-host` blueprint. */
 export class SshMachine {
-  @Matches(DNS_LABEL, { message: '$property must be a DNS label' })
+  @Matches(NAME, { message: '$property must be a DNS label' })
   name!: string;
 
   @Matches(ADDRESS, { message: '$property must be a host name or an IP address' })
@@ -50,7 +50,7 @@ export class SshHostSpec {
   @Matches(USER, { message: '$property must be the name of a user on the machines' })
   user!: string;
 
-  @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
+  @Matches(NAME, { message: '$property must be the name of a stored credential' })
   credential!: string;
 
   /** Whom leases run as; absent: `user`. */
@@ -67,7 +67,7 @@ export class SshHostSpec {
 
   /** What the work user logs in with; absent: `credential`. */
   @IsOptional()
-  @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
+  @Matches(NAME, { message: '$property must be the name of a stored credential' })
   @ValidateBy({
     name: 'needed',
     validator: {

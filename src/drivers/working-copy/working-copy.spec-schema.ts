@@ -8,8 +8,7 @@ import {
   Matches,
 } from 'class-validator';
 import { DURATION_PATTERN } from '../../domain/duration.js';
-
-const DNS_LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+import { NAME } from '../../domain/name.js';
 
 export const DEFAULT_CLONE_TIMEOUT = '5m';
 
@@ -20,12 +19,12 @@ export class WorkingCopySpec {
   @ArrayMinSize(1, { message: '$property must name at least one host blueprint' })
   @ArrayMaxSize(100, { message: '$property must name at most 100 host blueprints' })
   @ArrayUnique({ message: '$property must name each blueprint once' })
-  @Matches(DNS_LABEL, { each: true, message: '$property must be names of blueprints' })
+  @Matches(NAME, { each: true, message: '$property must be names of blueprints' })
   hosts!: string[];
 
   /** Stored credential for git; never seen by a lease. */
   @IsOptional()
-  @Matches(DNS_LABEL, { message: '$property must be the name of a stored credential' })
+  @Matches(NAME, { message: '$property must be the name of a stored credential' })
   gitCredential?: string;
 
   /** Time for all that git does for one activation. */
