@@ -17,7 +17,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { type DriverType, PROVIDES, REUSE, type Reuse } from '../domain/blueprint.js';
+import { type DriverType, NETWORK, type Network, PROVIDES, REUSE, type Reuse } from '../domain/blueprint.js';
 import { CONSUMER_KINDS, type ConsumerKind } from '../domain/consumer.js';
 import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
 import {
@@ -30,10 +30,9 @@ import { NAME } from '../domain/name.js';
 
 const NAME_MESSAGE =
   '$property must be a DNS label: 1 to 63 of a-z, 0-9 and -, not beginning or ending with -';
-const NETWORKS = ['none', 'egress', 'bridge'] as const;
 
 /** May be left out; null is not the same as left out, and is refused. */
-const Optional = () => ValidateIf((_, value) => value !== undefined);
+export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 /** A duration of at least so many seconds. */
 function Lasting(leastSeconds: number): PropertyDecorator {
@@ -86,7 +85,7 @@ export class ConsumerSpec {
 
 export class TierSpec {
   @Optional() @IsIn(REUSE) reuse?: Reuse;
-  @Optional() @IsIn(NETWORKS) network?: (typeof NETWORKS)[number];
+  @Optional() @IsIn(NETWORK) network?: Network;
   @Optional() @IsArray() @ArrayMaxSize(20) @IsString({ each: true }) runtimes?: string[];
   @Optional() @Lasting(1) maxTtl?: string;
   @Optional() @IsInt() @Min(1) @Max(1000) maxLeasesPerResource?: number;

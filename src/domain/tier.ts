@@ -1,9 +1,9 @@
-import type { Reuse } from './blueprint.js';
+import type { Network, Reuse } from './blueprint.js';
 
 /** What the blueprints of a tier may be at most. */
 export interface TierProfile {
   reuse: Reuse;
-  network: 'none' | 'egress' | 'bridge';
+  network: Network;
   /** Container runtimes allowed; null allows the engine's default and any other. */
   runtimes: string[] | null;
   /** Longest life of a lease, renewals included or not: no expiry is ever set further ahead than this. */

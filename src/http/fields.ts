@@ -13,13 +13,14 @@ import {
   Min,
   MinLength,
   ValidateBy,
-  ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
 import { DURATION_PATTERN, durationFault } from '../domain/duration.js';
 import { SHORTEST_SECRET_BYTES, secretsFault } from '../domain/mask.js';
 import { NAME } from '../domain/name.js';
+
+export { Optional } from '../broker/declarations.js';
 
 /**
  * The kinds of fields that requests are made of. Each checks its value, says what would be right, and describes itself
@@ -29,9 +30,6 @@ import { NAME } from '../domain/name.js';
 export const NAME_MESSAGE = 'must be a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end';
 const DURATION_MESSAGE = 'must be a duration such as 30s, 10m, 1h or 2d';
 const LIST_MAX = 1000;
-
-/** May be left out; null is not the same as left out, and is refused. */
-export const Optional = () => ValidateIf((_, value) => value !== undefined);
 
 export const NameField = (description: string) =>
   all(Matches(NAME, { message: NAME_MESSAGE }), JSONSchema({ description, type: 'string' }));

@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { REUSE, type Reuse } from '../domain/blueprint.js';
+import { NETWORK, type Network, REUSE, type Reuse } from '../domain/blueprint.js';
 import { formatDuration } from '../domain/duration.js';
 import type { Tier as TierRecord } from '../domain/tier.js';
 import { pageOf } from './page.dto.js';
@@ -7,7 +7,7 @@ import { Field, OneOf } from './response-fields.js';
 
 export class Profile {
   @OneOf(REUSE) reuse!: Reuse;
-  @OneOf(['none', 'egress', 'bridge']) network!: string;
+  @OneOf(NETWORK) network!: Network;
   @ApiProperty({ type: [String], nullable: true, description: 'Container runtimes allowed; null: any.' })
   runtimes!: string[] | null;
   @Field('Duration; no expiry is ever further ahead.') maxTtl!: string;

@@ -2,6 +2,7 @@ import type { Blueprint } from '../domain/blueprint.js';
 import type { Queryable } from './database.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 import { ANSWERED } from './silence.js';
+import type { Pool } from './turn.js';
 
 /** A blueprint with how it fares. */
 export interface BlueprintRow extends Blueprint {
@@ -205,7 +206,7 @@ export class BlueprintStore {
    * Pools whose blueprints may build again after builds that failed, `early` before their wait was over; each is told
    * once, because the wait is then over.
    */
-  async recovered({ early }: { early: boolean }): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
+  async recovered({ early }: { early: boolean }): Promise<Pool[]> {
     return this.db.rows(
       {
         name: 'recovered-blueprints',
@@ -217,7 +218,7 @@ export class BlueprintStore {
   }
 
   /** Pools in which someone waits or less is free than is kept warm. */
-  poolsToServe(): Promise<{ tier: string; type: 'host' | 'working-copy' }[]> {
+  poolsToServe(): Promise<Pool[]> {
     return this.db.rows({
       name: 'pools-to-serve',
       text: `SELECT DISTINCT tier, type FROM leases WHERE state = 'pending'
