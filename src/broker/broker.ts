@@ -169,7 +169,7 @@ export async function createBroker({
     signals,
   );
   const isolation = new IsolationService(installation, blueprints, resources, sweeps, machine);
-  const identities = new IdentityService(new IdentityStore(db, consumers), consumers, events);
+  const identities = new IdentityService(new IdentityStore(db, consumers), consumers);
   const commandService = new CommandService({
     commands,
     leases,
@@ -209,12 +209,12 @@ export async function createBroker({
       new CatalogueService(db, allocator, signals),
       leaseService,
       new FileService(leases, views, losses, signals),
-      new ResourceService(resources, blueprints, drivers, losses, events, allocator, signals),
+      new ResourceService(resources, blueprints, drivers, losses, allocator, signals),
       new EventService(events, signals),
       isolation,
       sweepService,
       new DoctorService(new InvariantStore(db), isolation, sweepService),
-      new OperationService({ operations, consumers, events, signals }),
+      new OperationService({ operations, consumers, signals }),
       new IdempotencyService(new IdempotencyStore(db), secrets),
       new HealthService(status, installation, brokerId),
       metrics,

@@ -1,7 +1,6 @@
 import { isAdmin, type Principal, type Role } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
-import type { EventStore } from '../store/event.store.js';
 import type { IdentityStore, Person, TokenOwner, TokenRow } from '../store/identity.store.js';
 import type { Page, PageRequest } from '../store/page.js';
 import { newId } from './ids.js';
@@ -14,7 +13,6 @@ export class IdentityService {
   constructor(
     private readonly identities: IdentityStore,
     private readonly consumers: ConsumerStore,
-    private readonly events: EventStore,
   ) {}
 
   /** Whose token it is. */
@@ -30,21 +28,16 @@ export class IdentityService {
    */
   async welcomeAdmin(token: string, { fromEnvironment }: { fromEnvironment: boolean }): Promise<void> {
     await this.identities.setInitialToken(newId('tok'), FIRST_ADMIN, tokenHash(token), fromEnvironment);
-    if ((await this.identities.welcomeAdmin(FIRST_ADMIN)) !== 'restored') return;
-    const { name, roles } = await this.person(FIRST_ADMIN);
-    const reason = 'no admin was left who could call';
-    await this.events.record([{ kind: 'person.updated', data: { name, roles, reason } }]);
+    await this.identities.welcomeAdmin(FIRST_ADMIN);
   }
 
   async putPerson(name: string, roles: Role[], by: Principal): Promise<{ created: boolean; person: Person }> {
     const isSelf = by.kind === 'person' && by.name === name;
     if (isSelf && isAdmin(by) && !isAdmin({ ...by, roles }))
       throw new BrokerError('conflict', 'You can not take the role admin from yourself; another admin can.');
-    const done = await this.identities.putPerson(name, roles);
+    const done = await this.identities.putPerson(name, roles, by.name);
     if (done === 'last-admin') throw lastAdmin(name);
-    const created = done === 'created';
-    await this.events.record([{ kind: `person.${done}`, principal: by.name, data: { name, roles } }]);
-    return { created, person: await this.person(name) };
+    return { created: done === 'created', person: await this.person(name) };
   }
 
   async person(name: string): Promise<Person> {
@@ -60,10 +53,9 @@ export class IdentityService {
   async removePerson(name: string, by: Principal): Promise<void> {
     if (by.kind === 'person' && by.name === name)
       throw new BrokerError('conflict', 'You can not remove yourself.');
-    const done = await this.identities.removePerson(name);
+    const done = await this.identities.removePerson(name, by.name);
     if (done === 'last-admin') throw lastAdmin(name);
     if (done === 'absent') throw new BrokerError('not-found', `There is no person ${name}.`);
-    await this.events.record([{ kind: 'person.removed', principal: by.name, data: { name } }]);
   }
 
   /** A new token, shown this once: only its hash is kept. */
@@ -74,10 +66,7 @@ export class IdentityService {
   ): Promise<{ id: string; token: string }> {
     await this.mustExist(owner);
     const token = newToken();
-    await this.identities.addToken(id, owner, tokenHash(token));
-    await this.events.record([
-      { kind: 'token.created', ...about(owner), principal: by.name, data: { id, owner } },
-    ]);
+    await this.identities.addToken(id, owner, tokenHash(token), by.name);
     return { id, token };
   }
 
@@ -87,21 +76,14 @@ export class IdentityService {
   }
 
   async revokeToken(owner: TokenOwner, id: string, by: Principal): Promise<void> {
-    if (!(await this.identities.revokeToken(owner, id)))
+    if (!(await this.identities.revokeToken(owner, id, by.name)))
       throw new BrokerError('not-found', `There is no token ${id} of ${owner.name}.`);
-    await this.events.record([
-      { kind: 'token.revoked', ...about(owner), principal: by.name, data: { id, owner } },
-    ]);
   }
 
   private async mustExist({ kind, name }: TokenOwner): Promise<void> {
     const found = kind === 'person' ? await this.identities.person(name) : await this.consumers.get(name);
     if (!found) throw new BrokerError('not-found', `There is no ${kind} ${name}.`);
   }
-}
-
-function about({ kind, name }: TokenOwner): { consumer?: string } {
-  return kind === 'consumer' ? { consumer: name } : {};
 }
 
 function lastAdmin(name: string): BrokerError {

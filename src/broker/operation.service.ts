@@ -2,7 +2,6 @@ import { isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import { type Landing, landingFaults, type Operation } from '../domain/operation.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
-import type { EventStore } from '../store/event.store.js';
 import type { OperationFilter, OperationStore } from '../store/operation.store.js';
 import type { Page } from '../store/page.js';
 import { consumerFor } from './access.js';
@@ -20,7 +19,6 @@ export interface OperationRequest extends Landing {
 export interface OperationServiceParts {
   operations: OperationStore;
   consumers: ConsumerStore;
-  events: EventStore;
   signals: Signals;
 }
 
@@ -67,17 +65,14 @@ export class OperationService {
 
   /** Takes one that is over off the list of what needs attention, again and again. */
   async dismiss(id: string, by: Principal): Promise<Operation> {
-    const { operations, events, signals } = this.parts;
+    const { operations, signals } = this.parts;
     const operation = await this.get(id, by);
-    const { state, consumer } = operation;
+    const { state } = operation;
     if (!owns(by, operation) && !isAdmin(by))
       throw new BrokerError('forbidden', 'Dismissing needs its consumer or the role admin.');
     if (state !== 'done' && state !== 'failed')
       throw new BrokerError('conflict', `The operation is ${state}; wait until it is over.`);
-    if (await operations.dismiss(id)) {
-      await events.record([{ kind: 'operation.dismissed', operation: id, consumer, principal: by.name }]);
-      signals.send('events');
-    }
+    if (await operations.dismiss(id, by.name)) signals.send('events');
     return this.get(id, by);
   }
 }

@@ -1,7 +1,6 @@
 import type { Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
 import type { BlueprintStore } from '../store/blueprint.store.js';
-import type { EventStore } from '../store/event.store.js';
 import type { Page } from '../store/page.js';
 import type { ResourceFilter, ResourceRow, ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
@@ -18,7 +17,6 @@ export class ResourceService {
     private readonly blueprints: BlueprintStore,
     private readonly drivers: Drivers,
     private readonly losses: Losses,
-    private readonly events: EventStore,
     private readonly allocator: Allocator,
     private readonly signals: Signals,
   ) {}
@@ -66,12 +64,10 @@ export class ResourceService {
   /** A cordoned resource gets no new lease; the ones on it go on. */
   async cordon(id: string, cordoned: boolean, by: Principal): Promise<ResourceRow> {
     const { tier, type } = await this.get(id);
-    await this.resources.setCordoned(id, cordoned);
-    await this.events.record([
-      { kind: cordoned ? 'resource.cordoned' : 'resource.uncordoned', resource: id, principal: by.name },
-    ]);
-    this.signals.send('events', 'due');
-    this.allocator.poke({ tier, type });
+    if (await this.resources.setCordoned(id, cordoned, by.name)) {
+      this.signals.send('events', 'due');
+      this.allocator.poke({ tier, type });
+    }
     return this.get(id);
   }
 

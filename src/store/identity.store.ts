@@ -41,6 +41,15 @@ const ADMIN = `'[{"role": "admin"}]'::jsonb`;
 const LAST_ADMIN = `admins AS (SELECT name FROM people WHERE roles @> ${ADMIN} ORDER BY name FOR UPDATE),
   last_admin AS (SELECT FROM admins HAVING bool_and(name = $1))`;
 
+/** What an event tells of a token. */
+const TOKEN = `jsonb_build_object('id', id, 'owner', jsonb_build_object('kind', kind, 'name', name))`;
+
+/** SQL that logs what became of the tokens of people and consumers in `rows`. */
+function logTokens(kind: string, rows: string, by: string): string {
+  return `INSERT INTO events (kind, consumer, principal, data)
+    SELECT '${kind}', CASE kind WHEN 'consumer' THEN name END, ${by}, ${TOKEN} FROM ${rows}`;
+}
+
 /** Who may call: people, and the tokens of people and consumers. Tokens are stored as hashes. */
 export class IdentityStore {
   /** By the id of the token; as they are while its row tells of no more changes. */
@@ -106,15 +115,21 @@ export class IdentityStore {
   }
 
   /** Gives the person these roles, but leaves the last admin theirs. */
-  async putPerson(name: string, roles: Role[]): Promise<'created' | 'updated' | 'last-admin'> {
+  async putPerson(name: string, roles: Role[], by: string): Promise<'created' | 'updated' | 'last-admin'> {
     const [row] = await this.db.rows<{ created: boolean }>(
       {
-        text: `WITH ${LAST_ADMIN}
-          INSERT INTO people (name, roles) SELECT $1, $2
-           WHERE $2 @> ${ADMIN} OR NOT EXISTS (SELECT FROM last_admin)
-          ON CONFLICT (name) DO UPDATE SET roles = EXCLUDED.roles RETURNING xmax = 0 AS created`,
+        text: `WITH ${LAST_ADMIN},
+          put AS (
+            INSERT INTO people (name, roles) SELECT $1, $2
+             WHERE $2 @> ${ADMIN} OR NOT EXISTS (SELECT FROM last_admin)
+            ON CONFLICT (name) DO UPDATE SET roles = EXCLUDED.roles RETURNING name, roles, xmax = 0 AS created),
+          logged AS (
+            INSERT INTO events (kind, principal, data)
+            SELECT CASE WHEN created THEN 'person.created' ELSE 'person.updated' END, $3,
+                   jsonb_build_object('name', name, 'roles', roles) FROM put)
+          SELECT created FROM put`,
       },
-      [name, JSON.stringify(roles)],
+      [name, JSON.stringify(roles), by],
     );
     if (!row) return 'last-admin';
     return row.created ? 'created' : 'updated';
@@ -124,42 +139,53 @@ export class IdentityStore {
    * Makes the person an admin at a start: where they are new, and where no admin has a token that is valid, since nobody
    * else could give the role back.
    */
-  async welcomeAdmin(name: string): Promise<'created' | 'restored' | 'unchanged'> {
-    const [row] = await this.db.rows<{ created: boolean }>(
+  async welcomeAdmin(name: string): Promise<void> {
+    await this.db.rows(
       {
-        text: `INSERT INTO people (name, roles) VALUES ($1, ${ADMIN})
-          ON CONFLICT (name) DO UPDATE SET roles = people.roles || EXCLUDED.roles
-            WHERE NOT people.roles @> ${ADMIN} AND NOT EXISTS (
-              SELECT FROM people p JOIN tokens t ON t.kind = 'person' AND t.name = p.name
-               WHERE p.roles @> ${ADMIN} AND t.revoked_at IS NULL)
-          RETURNING xmax = 0 AS created`,
+        text: `WITH welcomed AS (
+            INSERT INTO people (name, roles) VALUES ($1, ${ADMIN})
+            ON CONFLICT (name) DO UPDATE SET roles = people.roles || EXCLUDED.roles
+              WHERE NOT people.roles @> ${ADMIN} AND NOT EXISTS (
+                SELECT FROM people p JOIN tokens t ON t.kind = 'person' AND t.name = p.name
+                 WHERE p.roles @> ${ADMIN} AND t.revoked_at IS NULL)
+            RETURNING name, roles, xmax = 0 AS created)
+          INSERT INTO events (kind, data)
+          SELECT 'person.updated', jsonb_build_object('name', name, 'roles', roles,
+                                                      'reason', 'no admin was left who could call')
+            FROM welcomed WHERE NOT created`,
       },
       [name],
     );
-    if (!row) return 'unchanged';
-    return row.created ? 'created' : 'restored';
   }
 
   /** Removes the person with their tokens, but for the last admin. */
-  async removePerson(name: string): Promise<'removed' | 'absent' | 'last-admin'> {
+  async removePerson(name: string, by: string): Promise<'removed' | 'absent' | 'last-admin'> {
     const [row] = await this.db.rows<{ last: boolean; gone: boolean }>(
       {
         text: `WITH ${LAST_ADMIN},
           gone AS (DELETE FROM people WHERE name = $1 AND NOT EXISTS (SELECT FROM last_admin) RETURNING name),
-          ended AS (DELETE FROM tokens WHERE kind = 'person' AND name IN (SELECT name FROM gone))
+          ended AS (DELETE FROM tokens WHERE kind = 'person' AND name IN (SELECT name FROM gone)),
+          logged AS (
+            INSERT INTO events (kind, principal, data)
+            SELECT 'person.removed', $2, jsonb_build_object('name', name) FROM gone)
           SELECT EXISTS (SELECT FROM last_admin) AS last, EXISTS (SELECT FROM gone) AS gone`,
       },
-      [name],
+      [name, by],
     );
     if (row?.last) return 'last-admin';
     return row?.gone ? 'removed' : 'absent';
   }
 
   /** Adds a token; one of the same id or hash is there already and stays. */
-  async addToken(id: string, owner: TokenOwner, hash: Buffer): Promise<void> {
+  async addToken(id: string, { kind, name }: TokenOwner, hash: Buffer, by: string): Promise<void> {
     await this.db.rows(
-      { text: 'INSERT INTO tokens (id, kind, name, hash) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING' },
-      [id, owner.kind, owner.name, hash],
+      {
+        text: `WITH added AS (
+            INSERT INTO tokens (id, kind, name, hash) VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING RETURNING id, kind, name)
+          ${logTokens('token.created', 'added', '$5')}`,
+      },
+      [id, kind, name, hash, by],
     );
   }
 
@@ -174,8 +200,7 @@ export class IdentityStore {
             DELETE FROM tokens WHERE from_environment AND revoked_at IS NULL AND hash <> $3 RETURNING id, kind, name),
           logged AS (
             INSERT INTO events (kind, data)
-            SELECT 'token.revoked', jsonb_build_object('id', id, 'owner', jsonb_build_object('kind', kind, 'name', name),
-                                                       'reason', 'BERTH_ADMIN_TOKEN has changed')
+            SELECT 'token.revoked', ${TOKEN} || jsonb_build_object('reason', 'BERTH_ADMIN_TOKEN has changed')
               FROM replaced)
           INSERT INTO tokens (id, kind, name, hash, from_environment) VALUES ($1, 'person', $2, $3, $4)
           ON CONFLICT (hash) DO UPDATE SET from_environment = tokens.from_environment AND EXCLUDED.from_environment`,
@@ -194,13 +219,15 @@ export class IdentityStore {
     );
   }
 
-  async revokeToken({ kind, name }: TokenOwner, id: string): Promise<boolean> {
+  async revokeToken({ kind, name }: TokenOwner, id: string, by: string): Promise<boolean> {
     const rows = await this.db.rows(
       {
-        text: `UPDATE tokens SET revoked_at = now()
-                WHERE id = $1 AND kind = $2 AND name = $3 AND revoked_at IS NULL RETURNING id`,
+        text: `WITH revoked AS (
+            UPDATE tokens SET revoked_at = now()
+             WHERE id = $1 AND kind = $2 AND name = $3 AND revoked_at IS NULL RETURNING id, kind, name)
+          ${logTokens('token.revoked', 'revoked', '$4')} RETURNING kind`,
       },
-      [id, kind, name],
+      [id, kind, name, by],
     );
     return rows.length > 0;
   }

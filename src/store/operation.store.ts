@@ -115,13 +115,16 @@ export class OperationStore {
   }
 
   /** Takes one that is over off the list of what needs attention; false where it is not over, or off it already. */
-  async dismiss(id: string): Promise<boolean> {
+  async dismiss(id: string, by: string): Promise<boolean> {
     const rows = await this.db.rows(
       {
-        text: `UPDATE operations SET dismissed_at = now()
-                WHERE id = $1 AND state IN ('done', 'failed') AND dismissed_at IS NULL RETURNING id`,
+        text: `WITH dismissed AS (
+            UPDATE operations SET dismissed_at = now()
+             WHERE id = $1 AND state IN ('done', 'failed') AND dismissed_at IS NULL RETURNING id, consumer)
+          INSERT INTO events (kind, operation, consumer, principal)
+          SELECT 'operation.dismissed', id, consumer, $2 FROM dismissed RETURNING kind`,
       },
-      [id],
+      [id, by],
     );
     return rows.length > 0;
   }

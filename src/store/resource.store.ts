@@ -189,11 +189,19 @@ export class ResourceStore {
     return rows.length > 0;
   }
 
-  async setCordoned(id: string, cordoned: boolean): Promise<void> {
-    await this.db.rows({ text: 'UPDATE resources SET cordoned = $2, due_at = now() WHERE id = $1' }, [
-      id,
-      cordoned,
-    ]);
+  /** False where it is so already. */
+  async setCordoned(id: string, cordoned: boolean, by: string): Promise<boolean> {
+    const rows = await this.db.rows(
+      {
+        text: `WITH changed AS (
+            UPDATE resources SET cordoned = $2, due_at = now() WHERE id = $1 AND cordoned <> $2 RETURNING *)
+          INSERT INTO events (kind, resource, blueprint, principal)
+          SELECT CASE WHEN cordoned THEN 'resource.cordoned' ELSE 'resource.uncordoned' END, id, blueprint, $3
+            FROM changed RETURNING kind`,
+      },
+      [id, cordoned, by],
+    );
+    return rows.length > 0;
   }
 
   /** Writes down which machine it is on, and locks that machine where `key` is given: it can't be two resources. */

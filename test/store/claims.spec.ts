@@ -92,7 +92,7 @@ describe('claims', () => {
   it('do not lose news that comes during a step', async () => {
     await due(1);
     await claims.resources('clean', 'proc_a', 5);
-    await new ResourceStore(db).setCordoned('res_1', true);
+    await new ResourceStore(db).setCordoned('res_1', true, 'ada');
     await claims.rest('resources', 'res_1', 'proc_a', null);
     expect(ids(await claims.resources('clean', 'proc_a', 5))).toEqual(['res_1']);
   });

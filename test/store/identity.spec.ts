@@ -47,7 +47,7 @@ describe('the owner of a token', () => {
   async function consumerWithToken(): Promise<void> {
     await tiers.putTier({ name: 'low', profile: DEFAULT_PROFILE });
     await changes.put({ ...step, blueprints: ['box'] });
-    await people.addToken('tok_1', { kind: 'consumer', name: 'step' }, hash);
+    await people.addToken('tok_1', { kind: 'consumer', name: 'step' }, hash, 'ada');
   }
 
   it('is read once, the token each time', async () => {
@@ -75,16 +75,16 @@ describe('the owner of a token', () => {
   });
 
   it('has the roles that another broker just gave', async () => {
-    await people.putPerson('ada', [{ role: 'viewer' }]);
-    await people.addToken('tok_1', { kind: 'person', name: 'ada' }, hash);
+    await people.putPerson('ada', [{ role: 'viewer' }], 'ada');
+    await people.addToken('tok_1', { kind: 'person', name: 'ada' }, hash, 'ada');
     const here = identities();
     expect(await here.principal(hash)).toEqual({ kind: 'person', name: 'ada', roles: [{ role: 'viewer' }] });
 
-    await people.putPerson('ada', [{ role: 'admin' }]);
+    await people.putPerson('ada', [{ role: 'admin' }], 'ada');
     expect(await here.principal(hash)).toMatchObject({ roles: [{ role: 'admin' }] });
 
     await db.rows({ text: 'DELETE FROM people' });
-    await people.putPerson('ada', []);
+    await people.putPerson('ada', [], 'ada');
     expect(await here.principal(hash)).toMatchObject({ roles: [] });
   });
 
@@ -93,7 +93,7 @@ describe('the owner of a token', () => {
     const here = identities();
     await here.principal(hash);
 
-    await people.revokeToken({ kind: 'consumer', name: 'step' }, 'tok_1');
+    await people.revokeToken({ kind: 'consumer', name: 'step' }, 'tok_1', 'ada');
     expect(await here.principal(hash)).toBeUndefined();
   });
 });
@@ -103,12 +103,12 @@ describe('the last admin', () => {
   const admin = [{ role: 'admin' as const }];
 
   it.each<[taken: string, (from: IdentityStore, name: string) => Promise<string>]>([
-    ['the role', (from, name) => from.putPerson(name, [])],
-    ['the person', (from, name) => from.removePerson(name)],
+    ['the role', (from, name) => from.putPerson(name, [], 'eve')],
+    ['the person', (from, name) => from.removePerson(name, 'eve')],
   ])('stays, where two admins take %s from each other at once', async (_, take) => {
-    await people.putPerson('ada', admin);
-    await people.putPerson('bob', admin);
-    await people.addToken('tok_1', { kind: 'person', name: 'ada' }, hash);
+    await people.putPerson('ada', admin, 'eve');
+    await people.putPerson('bob', admin, 'eve');
+    await people.addToken('tok_1', { kind: 'person', name: 'ada' }, hash, 'ada');
     const other = await db.transaction(async (transaction) => {
       expect(await take(new IdentityStore(transaction, changes), 'bob')).not.toBe('last-admin');
       const taken = take(people, 'ada');
@@ -124,5 +124,15 @@ describe('the last admin', () => {
     expect(await other.taken).toBe('last-admin');
     expect(await people.person('ada')).toMatchObject({ roles: admin });
     expect(await people.tokens({ kind: 'person', name: 'ada' })).toHaveLength(1);
+  });
+
+  it('has the role back with the event that says so, or not at all', async () => {
+    await people.putPerson('ada', [], 'eve');
+    await db.rows({
+      text: `ALTER TABLE events ADD CONSTRAINT refused CHECK (kind <> 'person.updated') NOT VALID`,
+    });
+    await expect(people.welcomeAdmin('ada')).rejects.toThrow('refused');
+    await db.rows({ text: 'ALTER TABLE events DROP CONSTRAINT refused' });
+    expect(await people.person('ada')).toMatchObject({ roles: [] });
   });
 });
