@@ -51,12 +51,18 @@ export function faulty(code: 'malformed' | 'impossible', path: string, message: 
   return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }] });
 }
 
-/** A lease to act through: active, and held under the fence that the caller knows, if it says one. */
-export function mustBeActive(lease: LeaseRow, fence: number | undefined): void {
-  if (lease.expiresInSeconds !== null && lease.expiresInSeconds <= 0 && lease.state === 'active')
+/**
+ * A lease to act through: active, and held under the fence that the caller knows, if it says one.
+ *
+ * @throws BrokerError `unavailable` where its time ran out while this broker was away: it may be given a grace
+ */
+export function mustBeActive(lease: LeaseRow, fence: number | undefined, here: { mustLive(): void }): void {
+  if (lease.expiresInSeconds !== null && lease.expiresInSeconds <= 0 && lease.state === 'active') {
+    here.mustLive();
     throw new BrokerError('lease-over', 'The lease has expired; request a new one.', {
       details: { lease: lease.id, ended: 'expired' },
     });
+  }
   if (['released', 'broken', 'destroyed'].includes(lease.state)) {
     const when = lease.endedAt ? ` at ${lease.endedAt.toISOString()}` : '';
     throw new BrokerError('lease-over', `The lease ended${when} (${lease.ended}); request a new one.`, {

@@ -116,6 +116,23 @@ export async function createBroker({
   const notifications = new Notifications(db.url, processId, (topics) => signals.receive(topics));
   signals.forwardTo((topics) => notifications.send(topics));
 
+  // On a connection of its own: a broker that is busy on all others lives.
+  const heartbeatDb = new Database(db.url);
+  const processes = new ProcessStore(heartbeatDb);
+  const { outageGraceSeconds: graceSeconds } = config;
+  const heartbeat = new Heartbeat({
+    processes,
+    signals,
+    log,
+    processId,
+    keyPrint: secrets.fingerprint('secret key'),
+    graceSeconds,
+    onBuried() {
+      reconciler.abandon();
+      commandService.abandon();
+    },
+  });
+
   const status = new StatusStore(db);
   const metrics = new Metrics({ status, notifications: () => notifications.counts });
   drivers.observe((call) => metrics.driverCall(call));
@@ -124,7 +141,15 @@ export async function createBroker({
   const steps = { claims, leases, resources, views, allocator, losses, signals, log, processId };
   const leaseSteps = new LeaseSteps({ ...steps, commands });
   const resourceSteps = new ResourceSteps({ ...steps, blueprints, installation, machine });
-  const leaseService = new LeaseService(leases, consumers, installation, allocator, signals, secrets);
+  const leaseService = new LeaseService(
+    leases,
+    consumers,
+    installation,
+    allocator,
+    signals,
+    secrets,
+    heartbeat,
+  );
   const operations = new OperationStore(db);
   const operationSteps = new OperationSteps({ ...steps, leases: leaseService, operations });
   const sweep = new Sweep(brokerId, drivers, sweeps);
@@ -179,25 +204,9 @@ export async function createBroker({
     secrets,
     credentials,
     signals,
+    heartbeat,
     log,
     processId,
-  });
-
-  // On a connection of its own: a broker that is busy on all others lives.
-  const heartbeatDb = new Database(db.url);
-  const processes = new ProcessStore(heartbeatDb);
-  const { outageGraceSeconds: graceSeconds } = config;
-  const heartbeat = new Heartbeat({
-    processes,
-    signals,
-    log,
-    processId,
-    keyPrint: secrets.fingerprint('secret key'),
-    graceSeconds,
-    onBuried() {
-      reconciler.abandon();
-      commandService.abandon();
-    },
   });
 
   return {
@@ -208,7 +217,7 @@ export async function createBroker({
       new AuthorizationService(db, allocator, signals),
       new CatalogueService(db, allocator, signals),
       leaseService,
-      new FileService(leases, views, losses, signals),
+      new FileService(leases, views, losses, signals, heartbeat),
       new ResourceService(resources, blueprints, drivers, losses, allocator, signals),
       new EventService(events, signals),
       isolation,

@@ -19,6 +19,7 @@ import type { Page, PageRequest } from '../store/page.js';
 import { leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Credentials } from './credentials.js';
 import { type Environment, mustAllowSecrets, openEnvironment } from './environment.js';
+import type { Heartbeat } from './heartbeat.js';
 import { newId } from './ids.js';
 import type { Waiting } from './lease.service.js';
 import type { Losses } from './losses.js';
@@ -50,6 +51,7 @@ export interface CommandServiceParts {
   secrets: Secrets;
   credentials: Credentials;
   signals: Signals;
+  heartbeat: Heartbeat;
   log: Logger;
   processId: string;
 }
@@ -88,13 +90,13 @@ export class CommandService {
     by: Principal,
     { id = newId('cmd'), fence, ...waiting }: Waiting & { id?: string; fence?: number },
   ): Promise<Command> {
-    const { commands, leases, installation, secrets, signals, views } = this.parts;
+    const { commands, leases, installation, secrets, signals, views, heartbeat } = this.parts;
     const held = views.heldBy(leaseId);
     const lease = await leaseFor(leases, leaseId, by, 'act');
     const { cwd = null, stdin, timeoutSeconds = DEFAULT_COMMAND_SECONDS } = request;
     const argv = request.argv ?? ['sh', '-c', request.shell as string];
     try {
-      mustBeActive(lease, fence);
+      mustBeActive(lease, fence, heartbeat);
     } catch (error) {
       // What is sent again is answered also when the lease is over by now.
       if (await commands.get(id)) return this.settled(leaseId, id, waiting);
@@ -121,7 +123,8 @@ export class CommandService {
       process,
       hidden,
     );
-    if (outcome === 'over') mustBeActive(await leaseFor(leases, leaseId, by, 'act'), fence);
+    // It is over by now, and told as such.
+    if (outcome === 'over') return this.start(leaseId, request, by, { id, fence, ...waiting });
     if (outcome === 'added') signals.send('events');
     return this.settled(leaseId, id, waiting, seen);
   }

@@ -4,6 +4,7 @@ import { BrokerError, type ErrorCode } from '../domain/errors.js';
 import { type Call, DriverError, type DriverFaultCode, type Files } from '../drivers/driver.js';
 import type { LeaseStore } from '../store/lease.store.js';
 import { leaseFor, mustBeActive } from './access.js';
+import type { Heartbeat } from './heartbeat.js';
 import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import { limitOf } from './time-limits.js';
@@ -16,6 +17,7 @@ export class FileService {
     private readonly views: Views,
     private readonly losses: Losses,
     private readonly signals: Signals,
+    private readonly heartbeat: Heartbeat,
   ) {}
 
   /** One regular file below the lease's directory. */
@@ -47,7 +49,7 @@ export class FileService {
   ): Promise<T> {
     const mustLast = async () => {
       const lease = await leaseFor(this.leases, leaseId, by, 'act');
-      mustBeActive(lease, fence);
+      mustBeActive(lease, fence, this.heartbeat);
       return lease;
     };
     const lease = await mustLast();
@@ -56,7 +58,7 @@ export class FileService {
     const deafen = this.signals.on(`over ${leaseId}`, () => over.abort());
     let reading: Readable | undefined;
     try {
-      if (!(await this.leases.use(leaseId, lease.fence as number))) await mustLast();
+      while (!(await this.leases.use(leaseId, lease.fence as number))) await mustLast();
       const { driver, view } = await this.views.lease(lease);
       try {
         const signal = AbortSignal.any([over.signal, limitOf('files')]);

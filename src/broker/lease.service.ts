@@ -13,6 +13,7 @@ import type { Page } from '../store/page.js';
 import { consumerFor, faulty, leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Allocator } from './allocator.js';
 import { type Environment, mustAllowSecrets, sealEnvironment } from './environment.js';
+import type { Heartbeat } from './heartbeat.js';
 import { newId } from './ids.js';
 import type { Secrets } from './secrets.js';
 import type { Signals } from './signals.js';
@@ -50,6 +51,7 @@ export class LeaseService {
     private readonly allocator: Allocator,
     private readonly signals: Signals,
     private readonly secrets: Secrets,
+    private readonly heartbeat: Heartbeat,
   ) {}
 
   /**
@@ -108,13 +110,10 @@ export class LeaseService {
     { ttlSeconds, fence }: { ttlSeconds?: number; fence?: number },
   ): Promise<LeaseView> {
     const lease = await leaseFor(this.leases, id, by, 'act');
-    mustBeActive(lease, fence);
+    mustBeActive(lease, fence, this.heartbeat);
     const { profile } = (await this.installation.tier(lease.tier)) as Tier;
     const renewed = await this.leases.renew(id, ttlSeconds ?? lease.ttlSeconds, profile.maxTtlSeconds);
-    if (!renewed)
-      throw new BrokerError('lease-over', 'The lease has expired; request a new one.', {
-        details: { lease: id },
-      });
+    if (!renewed) return this.renew(id, by, { ttlSeconds, fence }); // it is over by now, and told as such
     this.signals.send('due');
     return view(renewed);
   }

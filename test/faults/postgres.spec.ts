@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { BrokerProcess } from '../support/broker-process.js';
@@ -84,6 +85,23 @@ describe('PostgreSQL', () => {
     await load.end();
     expectUnavailable(load.refusals);
     expect(load.shared).toEqual([]);
+    await recovered();
+  });
+
+  it('that is away for longer than a lease lives lets its holder renew it from the first answer on', async () => {
+    const postgres = await startPostgres();
+    await start(postgres.url);
+    await furnish(1);
+    const { id } = await berth.lease('step', { ttl: '5s' });
+    const renew = () => berth.call(`POST /v1/leases/${id}/renew`, { body: {} });
+    await postgres.stop();
+    await pause(12_000); // an outage is more than 11 s without a broker
+    const answers = [await renew()];
+    const back = postgres.restart();
+    while (answers.at(-1)?.status === 503) answers.push(await renew());
+    await back;
+    expect(answers.pop()).toMatchObject({ status: 200, body: { state: 'active' } });
+    expectUnavailable(answers);
     await recovered();
   });
 
