@@ -100,12 +100,12 @@ export class LeaseStore {
     );
   }
 
-  /** Puts the expiry off by `seconds`, never past the tier's maximum, where a command runs on the lease; says whether it did. */
+  /** Puts the expiry off by at least `seconds`, never past the tier's maximum, where a command runs on the lease; says whether it did. */
   async keptByCommand(id: string, seconds: number): Promise<boolean> {
     const rows = await this.db.rows(
       {
         name: 'lease-kept-by-command',
-        text: `UPDATE leases SET expires_at = expiry, due_at = least(due_at, expiry)
+        text: `UPDATE leases SET expires_at = greatest(expires_at, expiry), due_at = least(due_at, greatest(expires_at, expiry))
                  FROM (SELECT least(now() + make_interval(secs => $2),
                                     l.active_at + make_interval(secs => (t.profile ->> 'maxTtlSeconds')::int)) AS expiry
                          FROM leases l JOIN tiers t ON t.name = l.tier WHERE l.id = $1) e

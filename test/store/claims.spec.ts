@@ -28,6 +28,7 @@ afterAll(async () => {
   await db.close();
   await database.drop();
 });
+beforeEach(() => sql('DELETE FROM commands'));
 beforeEach(() => sql('DELETE FROM leases'));
 beforeEach(() => sql('DELETE FROM resources'));
 
@@ -165,6 +166,23 @@ describe('a resource that a turn has given away since it was claimed', () => {
       [],
     );
     expect(await resources.retire(['res_1'], 'broken', 'lost', null)).toEqual(['res_1']);
+  });
+});
+
+describe('a lease that was renewed since it was claimed as expired', () => {
+  it('keeps what it got, though a command runs on it', async () => {
+    await due(1);
+    await sql(
+      `INSERT INTO leases (id, object_kind, object_name, tier, type, state, ttl_seconds, resource_id, slot, fence, active_at, expires_at)
+       VALUES ('lease_1', 'consumer', 'step', 'low', 'host', 'active', 60, 'res_1', 0, 1, now(), now() + interval '1 h')`,
+    );
+    await sql(
+      `INSERT INTO commands (id, lease_id, state, argv, timeout_seconds, runner, alive_until)
+       VALUES ('cmd_1', 'lease_1', 'running', '{true}', 60, 'proc_a', now() + interval '15 s')`,
+    );
+    expect(await new LeaseStore(db).keptByCommand('lease_1', 15)).toBe(true);
+    const [lease] = await sql(`SELECT expires_at > now() + interval '59 min' AS kept FROM leases`);
+    expect(lease).toEqual({ kept: true });
   });
 });
 
