@@ -330,7 +330,7 @@ const offered = (warm: string) => `(SELECT coalesce(json_agg(b), '[]') FROM (
                        LIMIT least(greatest(p.asks, 1), p.leases_per_resource - r.leases)) END AS slots
           FROM pool p, LATERAL (SELECT * FROM resources WHERE id = ANY (ARRAY (
             (SELECT f.id FROM resources f WHERE f.blueprint = p.name AND f.state = 'active' AND f.hygiene = 'clean'
-                AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')} AND (p.reuse <> 'consumer' OR f.uses = 0)
+                AND f.leases = 0 AND NOT f.cordoned AND NOT ${isSilent('f', 'p')} AND (p.reuse = 'tier' OR f.uses = 0)
               ORDER BY f.last_used_at DESC NULLS LAST
               LIMIT CASE WHEN p.type IN ('docker-host', 'local-host') THEN p.asks + p.warm END)
             UNION ALL

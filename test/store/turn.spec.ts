@@ -395,6 +395,16 @@ describe('a turn after something became free', () => {
 });
 
 describe('a turn for what came in', () => {
+  it('gives a single-use host that nobody had yet, though one that was had is not gone yet', async () => {
+    await blueprint('box');
+    await sql(`UPDATE blueprints SET reuse = 'none'`);
+    await consumer('step', 'box');
+    await resources('box', 2);
+    await sql(`UPDATE resources SET uses = 1, last_used_at = now() WHERE slot = 0`);
+    const { decisions } = await turn('incoming', { incoming: [asks('step')] });
+    expect(decisions).toMatchObject([{ kind: 'grant', resourceId: 'res_box1' }]);
+  });
+
   it('leaves who waits for a build waiting for it', async () => {
     await blueprint('slow', { resources: 1 });
     await blueprint('box', { resources: 1 });
