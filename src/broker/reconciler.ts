@@ -14,6 +14,10 @@ const SLOW_TIMER_MS = 5_000;
 /** Shortest, so that what is due but can't be claimed just now is not looked for all the time. */
 const LEAST_SLEEP_MS = 20;
 
+const CLAIM_MS = CLAIM_SECONDS * 1000;
+/** What a step has to end in before others may take over what it is at, in milliseconds. */
+const ENDING_MS = 1000;
+
 const LANE_NAMES = Object.keys(LANES) as Lane[];
 
 /** What the log calls what has steps. */
@@ -25,6 +29,8 @@ interface Step {
   abort: AbortController;
   /** It was claimed once more before it had ended here; then the claim is given back, for a look at what is there now. */
   again: boolean;
+  /** Ends it when its claim may have lapsed, by this process's clock that never goes back. */
+  lapse: NodeJS.Timeout;
   done: Promise<void>;
 }
 
@@ -47,7 +53,7 @@ export interface ReconcilerParts {
  */
 export class Reconciler {
   private readonly steps = new Map<string, Step>();
-  private readonly wake = new Set<() => void>();
+  private wake: () => void = () => undefined;
   private running = false;
   /** The database failed: claims may stand of which nothing is known here. */
   private isUnsure = false;
@@ -59,7 +65,9 @@ export class Reconciler {
   start(): void {
     this.running = true;
     this.parts.signals.on('due', () => this.wakeUp());
-    this.renewal = setInterval(() => void this.renew(), (CLAIM_SECONDS * 1000) / 3);
+    // What fails is tried again by the next; a step whose claim is not renewed in time ends by itself.
+    const renewAll = () => TABLES.forEach((table) => void this.renew(table).catch(() => undefined));
+    this.renewal = setInterval(renewAll, CLAIM_MS / 3);
     this.loop = this.run();
   }
 
@@ -82,7 +90,9 @@ export class Reconciler {
     while (this.running) {
       let claimed = 0;
       let sleepMs = SLOW_TIMER_MS;
-      const woken = new Promise<void>((resolve) => this.wake.add(resolve));
+      const woken = new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
       try {
         if (this.isUnsure) await this.forget();
         const due = await this.parts.claims.due();
@@ -112,19 +122,20 @@ export class Reconciler {
 
   private async take(lane: Lane, most: number): Promise<number> {
     const { claims, leaseSteps, resourceSteps, operationSteps, sweepSteps, processId: by } = this.parts;
+    const since = performance.now();
     switch (lane) {
       case 'activate':
       case 'expire':
       case 'cut':
-        return this.beginAll(lane, await claims.leases(lane, by, most), leaseSteps);
+        return this.beginAll(lane, since, await claims.leases(lane, by, most), leaseSteps);
       case 'build':
       case 'clean':
       case 'destroy':
-        return this.beginAll(lane, await claims.resources(lane, by, most), resourceSteps);
+        return this.beginAll(lane, since, await claims.resources(lane, by, most), resourceSteps);
       case 'operate':
-        return this.beginAll(lane, await claims.operations(by, most), operationSteps);
+        return this.beginAll(lane, since, await claims.operations(by, most), operationSteps);
       case 'sweep':
-        return this.beginAll(lane, await claims.sweeps(by, most), sweepSteps);
+        return this.beginAll(lane, since, await claims.sweeps(by, most), sweepSteps);
       default:
         return lane satisfies never;
     }
@@ -136,14 +147,16 @@ export class Reconciler {
 
   private beginAll<Subject extends { id: string }>(
     lane: Lane,
+    since: number,
     subjects: Subject[],
     steps: { take(subject: Subject, signal: AbortSignal): Promise<void> },
   ): number {
-    for (const subject of subjects) this.begin(lane, subject.id, (signal) => steps.take(subject, signal));
+    for (const subject of subjects)
+      this.begin(lane, subject.id, since, (signal) => steps.take(subject, signal));
     return subjects.length;
   }
 
-  private begin(lane: Lane, id: string, take: (signal: AbortSignal) => Promise<void>): void {
+  private begin(lane: Lane, id: string, since: number, take: (signal: AbortSignal) => Promise<void>): void {
     const earlier = this.steps.get(id);
     if (earlier) {
       earlier.again = true;
@@ -153,7 +166,8 @@ export class Reconciler {
     const { table } = LANES[lane];
     const abort = new AbortController();
     const stopListening = signals.on(`over ${id}`, () => abort.abort());
-    const step: Step = { lane, abort, again: false, done: Promise.resolve() };
+    const lapse = endingWith(since, abort);
+    const step: Step = { lane, abort, again: false, lapse, done: Promise.resolve() };
     this.steps.set(id, step);
     const ended = metrics.step(SUBJECT[table], lane);
     log.debug({ [SUBJECT[table]]: id }, 'a step is taken');
@@ -168,6 +182,7 @@ export class Reconciler {
       })
       .finally(async () => {
         stopListening();
+        clearTimeout(step.lapse);
         this.steps.delete(id);
         if (step.again)
           await claims.giveBack(table, id, processId).catch(() => {
@@ -177,11 +192,17 @@ export class Reconciler {
       });
   }
 
-  private async renew(): Promise<void> {
-    for (const table of TABLES) {
-      const ids = this.idsOf(table);
-      if (ids.length > 0)
-        await this.parts.claims.renew(table, ids, this.parts.processId).catch(() => undefined);
+  /** Keeps the claims of the steps under way, and ends those whose subject another has claimed by now. */
+  private async renew(table: Claimable): Promise<void> {
+    const steps = new Map(this.stepsOf(table));
+    if (steps.size === 0) return;
+    const since = performance.now();
+    const held = new Set(await this.parts.claims.renew(table, [...steps.keys()], this.parts.processId));
+    for (const [id, step] of steps) {
+      if (this.steps.get(id) !== step) continue;
+      clearTimeout(step.lapse);
+      if (held.has(id)) step.lapse = endingWith(since, step.abort);
+      else step.abort.abort();
     }
   }
 
@@ -190,15 +211,19 @@ export class Reconciler {
     this.isUnsure = false;
     try {
       for (const table of TABLES)
-        await this.parts.claims.forget(table, this.idsOf(table), this.parts.processId);
+        await this.parts.claims.forget(
+          table,
+          this.stepsOf(table).map(([id]) => id),
+          this.parts.processId,
+        );
     } catch (error) {
       this.isUnsure = true;
       throw error;
     }
   }
 
-  private idsOf(table: Claimable): string[] {
-    return [...this.steps].filter(([, { lane }]) => LANES[lane].table === table).map(([id]) => id);
+  private stepsOf(table: Claimable): [string, Step][] {
+    return [...this.steps].filter(([, { lane }]) => LANES[lane].table === table);
   }
 
   private async sleep(ms: number, woken: Promise<void>): Promise<void> {
@@ -209,7 +234,11 @@ export class Reconciler {
   }
 
   private wakeUp(): void {
-    for (const resolve of this.wake) resolve();
-    this.wake.clear();
+    this.wake();
   }
+}
+
+/** Aborts just before the claim lapses that was made or renewed at `since`. */
+function endingWith(since: number, abort: AbortController): NodeJS.Timeout {
+  return setTimeout(() => abort.abort(), since + CLAIM_MS - ENDING_MS - performance.now());
 }

@@ -110,15 +110,17 @@ export class ClaimStore {
     return rows.map(withClock);
   }
 
-  /** Keeps the claims of steps that are still running. */
-  async renew(table: Claimable, ids: readonly string[], claim: string): Promise<void> {
-    await this.db.rows(
+  /** Keeps the claims of steps that are still running; returns the ids of those that still were this process's. */
+  async renew(table: Claimable, ids: readonly string[], claim: string): Promise<string[]> {
+    const rows = await this.db.rows<{ id: string }>(
       {
         text: `UPDATE ${table} SET claimed_until = now() + interval '${CLAIM_SECONDS} s'
-                WHERE id IN (SELECT id FROM ${table} WHERE id = ANY ($1) AND claim = $2 ORDER BY id FOR NO KEY UPDATE)`,
+                WHERE id IN (SELECT id FROM ${table} WHERE id = ANY ($1) AND claim = $2 ORDER BY id FOR NO KEY UPDATE)
+                RETURNING id`,
       },
       [ids, claim],
     );
+    return rows.map(({ id }) => id);
   }
 
   /** Gives a claim back without a change; the next look is at `until`, or when there is news. */
@@ -133,9 +135,16 @@ export class ClaimStore {
     );
   }
 
-  /** Gives a claim back of a step that was stopped half-way: whoever claims it next takes it anew, at once. */
-  giveBack(table: Claimable, id: string, claim: string): Promise<void> {
-    return this.rest(table, id, claim, new Date(0));
+  /** Gives a claim back of a step that was stopped half-way, if it is not another's by now: it is looked at anew, at once. */
+  async giveBack(table: Claimable, id: string, claim: string): Promise<void> {
+    await this.db.rows(
+      {
+        name: `give-back-${table}`,
+        text: `UPDATE ${table} SET due_at = now(), claimed_until = CASE WHEN claim <> $2 THEN claimed_until END,
+                      claim = nullif(claim, $2) WHERE id = $1`,
+      },
+      [id, claim],
+    );
   }
 
   /** Gives back all that this process has claimed but `ids`: it lost the answer to a claim, or could not give one back. */

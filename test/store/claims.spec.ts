@@ -98,6 +98,25 @@ describe('claims', () => {
     expect(ids(await claims.resources('clean', 'proc_a', 5))).toEqual(['res_1']);
   });
 
+  it('do not lose news either where they had lapsed and were taken again during the step', async () => {
+    await due(1);
+    await claims.resources('clean', 'proc_a', 5);
+    await sql(`UPDATE resources SET claimed_until = now(), due_at = now()`);
+    expect(await claims.resources('clean', 'proc_a', 5)).toHaveLength(1);
+    await claims.rest('resources', 'res_1', 'proc_a', null);
+    await claims.giveBack('resources', 'res_1', 'proc_a');
+    expect(await claims.resources('clean', 'proc_b', 5)).toHaveLength(1);
+  });
+
+  it('of another stay another’s where one is given back', async () => {
+    await due(1);
+    await claims.resources('clean', 'proc_b', 5);
+    await claims.giveBack('resources', 'res_1', 'proc_a');
+    expect(await claims.resources('clean', 'proc_a', 5)).toEqual([]);
+    expect(await claims.renew('resources', ['res_1'], 'proc_a')).toEqual([]);
+    expect(await claims.renew('resources', ['res_1'], 'proc_b')).toEqual(['res_1']);
+  });
+
   it('given back half-way come up again at once', async () => {
     await due(1);
     await claims.resources('clean', 'proc_a', 5);
