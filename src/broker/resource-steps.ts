@@ -15,6 +15,7 @@ import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
 import { GivenUp, within } from './time-limits.js';
 import type { Views } from './views.js';
+import { isUnavailable } from './when-available.js';
 
 export interface ResourceStepsParts {
   claims: ClaimStore;
@@ -90,7 +91,7 @@ export class ResourceSteps {
       });
     } catch (error) {
       // What it was to stand on may not be used any more.
-      if (!(error instanceof BrokerError) || error.code === 'unavailable') throw error;
+      if (!(error instanceof BrokerError) || isUnavailable(error)) throw error;
       return this.end(resource, 'broken', error.message);
     }
     await claims.rest('resources', resource.id, processId, null);
@@ -264,11 +265,6 @@ export class ResourceSteps {
  */
 function leftNothing(error: unknown, { claims }: ClaimedResource): boolean {
   return error instanceof DriverError && error.madeNothing && claims === 1;
-}
-
-/** The database is away: nobody's fault who built or cleaned, and the step is taken anew. */
-function isUnavailable(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === 'unavailable';
 }
 
 /** The isolation as the engine reports it. A difference from what was asked makes the resource unfit. */

@@ -14,8 +14,12 @@ export async function whenAvailable<T>(write: () => Promise<T>): Promise<T> {
     try {
       return await write();
     } catch (error) {
-      const isAway = error instanceof BrokerError && error.code === 'unavailable';
-      if (!isAway || Date.now() > end) throw error;
+      if (!isUnavailable(error) || Date.now() > end) throw error;
     }
   }
+}
+
+/** The database is away, which is nobody's fault: what was tried is tried anew. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'unavailable';
 }
