@@ -1,5 +1,6 @@
 import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
+import { isOver } from '../domain/lease.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 
@@ -63,7 +64,7 @@ export function mustBeActive(lease: LeaseRow, fence: number | undefined, here: {
       details: { lease: lease.id, ended: 'expired' },
     });
   }
-  if (['released', 'broken', 'destroyed'].includes(lease.state)) {
+  if (isOver(lease.state)) {
     const when = lease.endedAt ? ` at ${lease.endedAt.toISOString()}` : '';
     throw new BrokerError('lease-over', `The lease ended${when} (${lease.ended}); request a new one.`, {
       details: { lease: lease.id, ended: lease.ended, ...lease.endedDetail },

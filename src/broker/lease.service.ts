@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { ResourceType } from '../domain/blueprint.js';
 import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
 import { BrokerError } from '../domain/errors.js';
-import type { LeaseAttributes } from '../domain/lease.js';
+import { isWaiting, type LeaseAttributes } from '../domain/lease.js';
 import { DEFAULT_TTL_SECONDS, type Tier } from '../domain/tier.js';
 import { repositoriesFaults } from '../domain/working-copy.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
@@ -89,9 +89,7 @@ export class LeaseService {
   /** The lease; with `waitSeconds`, once it is no longer pending or acquired. */
   async get(id: string, by: Principal, waiting: Waiting = {}): Promise<LeaseView> {
     const look = () => leaseFor(this.leases, id, by, 'read');
-    return view(
-      await this.signals.until(id, look, ({ state }) => state !== 'pending' && state !== 'acquired', waiting),
-    );
+    return view(await this.signals.until(id, look, ({ state }) => !isWaiting(state), waiting));
   }
 
   /** A consumer sees its own. */

@@ -87,3 +87,13 @@ export interface Lease {
   activeAt: Date | null;
   endedAt: Date | null;
 }
+
+/** Whether it is not active yet, and may come to be. */
+export function isWaiting(state: LeaseState): boolean {
+  return state === 'pending' || state === 'acquired';
+}
+
+/** Whether it will never be active again. */
+export function isOver(state: LeaseState): boolean {
+  return state === 'released' || state === 'broken' || state === 'destroyed';
+}

@@ -1,5 +1,5 @@
 import type { FieldFault } from './errors.js';
-import type { EndedReason } from './lease.js';
+import { type EndedReason, isOver } from './lease.js';
 import type { LeaseState, OperationState } from './state-machine.js';
 import { addressFault, refFault } from './working-copy.js';
 
@@ -92,5 +92,5 @@ export function reconcileOperation({ state, lease }: OperationSubject): Operatio
 }
 
 function isHeld(lease: OperationSubject['lease']): boolean {
-  return lease !== null && ['pending', 'acquired', 'active'].includes(lease.state);
+  return lease !== null && !isOver(lease.state);
 }

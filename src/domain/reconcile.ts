@@ -1,5 +1,5 @@
 import type { Blueprint } from './blueprint.js';
-import type { EndedReason } from './lease.js';
+import { type EndedReason, isOver } from './lease.js';
 import type { Hygiene, LeaseState, ResourceState } from './state-machine.js';
 
 /** What the next step of a lease depends on. */
@@ -131,10 +131,6 @@ function idle(
 function earliest(a: Date | null, b: Date | null): Date | null {
   if (a === null || b === null) return a ?? b;
   return a < b ? a : b;
-}
-
-function isOver(state: LeaseState): boolean {
-  return state === 'released' || state === 'broken' || state === 'destroyed';
 }
 
 function after(start: Date, seconds: number): Date {

@@ -2,9 +2,10 @@ import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/commo
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { IdempotencyService } from '../broker/idempotency.service.js';
-import { LeaseService, type LeaseView } from '../broker/lease.service.js';
+import { LeaseService } from '../broker/lease.service.js';
 import type { Page } from '../broker/page.js';
 import type { Principal } from '../domain/consumer.js';
+import { isWaiting } from '../domain/lease.js';
 import { Anyone } from './access.js';
 import { created } from './creation.js';
 import { Describe } from './describe.js';
@@ -48,7 +49,7 @@ export class LeasesController {
     const once = { principal: by, key, route: `POST ${ROUTE}`, body, prefix: 'lease' as const };
     const answer = await this.idempotency.once(once, async (id) => {
       const lease = await this.leases.request(request, by, { id, waitSeconds, signal });
-      return { status: isWaiting(lease) ? 202 : 201, body: toLease(lease) };
+      return { status: isWaiting(lease.state) ? 202 : 201, body: toLease(lease) };
     });
     return created(reply, answer, ROUTE);
   }
@@ -120,8 +121,4 @@ export class LeasesController {
   ): Promise<Lease> {
     return toLease(await this.leases.release(id, by, { fence }));
   }
-}
-
-function isWaiting({ state }: LeaseView): boolean {
-  return state === 'pending' || state === 'acquired';
 }
