@@ -1,5 +1,5 @@
 import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
-import { BrokerError } from '../domain/errors.js';
+import { BrokerError, faulty } from '../domain/errors.js';
 import { isOver } from '../domain/lease.js';
 import type { ConsumerStore } from '../store/consumer.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
@@ -45,11 +45,6 @@ export async function consumerFor(
   const consumer = by.kind === 'consumer' && by.as ? by.as : await consumers.get(wanted);
   if (!consumer) throw faulty('impossible', 'consumer', `names no consumer: ${wanted}`);
   return consumer;
-}
-
-/** What is wrong with one field, which the message goes on from. */
-export function faulty(code: 'malformed' | 'impossible', path: string, message: string): BrokerError {
-  return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }] });
 }
 
 /**

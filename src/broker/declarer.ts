@@ -10,7 +10,7 @@ import {
 } from '../domain/blueprint.js';
 import { blueprintFaults, cycleThrough, hostFaults } from '../domain/blueprint-faults.js';
 import { parseDuration } from '../domain/duration.js';
-import { BrokerError, type ErrorCode, type FieldFault } from '../domain/errors.js';
+import { BrokerError, type FieldFault, faulty } from '../domain/errors.js';
 import { type Isolation, type IsolationPolicy, policyFaults, policyFinding } from '../domain/isolation.js';
 import type { LeaseObject } from '../domain/lease.js';
 import { DEFAULT_PROFILE, type Tier } from '../domain/tier.js';
@@ -123,8 +123,8 @@ export class Declarer {
     const policy = this.parts.isolationOverride ?? isolation;
     const finding = policyFinding(policy, this.parts.allowZeroIsolation);
     if (finding) {
-      const message = `${finding.message} Set BERTH_ALLOW_ZERO_ISOLATION=yes if it is meant.`;
-      throw fault('policy-denies', 'isolation', message);
+      const message = `${finding.message} Set BERTH_ALLOW_ZERO_ISOLATION=yes if it is meant`;
+      throw faulty('policy-denies', 'isolation', message);
     }
     const next: Isolation = {
       policy,
@@ -207,7 +207,7 @@ export class Declarer {
     this.tierOf(tier);
     const unknown = blueprints.filter((blueprint) => !this.known.has(blueprint));
     if (unknown.length > 0)
-      throw fault('impossible', 'blueprints', `names no blueprint: ${unknown.join(', ')}`);
+      throw faulty('impossible', 'blueprints', `names no blueprint: ${unknown.join(', ')}`);
     if (before && before.tier !== tier)
       throw new BrokerError('conflict', `Consumer ${name} is of tier ${before.tier}; a tier never changes.`);
     const next = { name, kind, tier, blueprints, oidc: oidc ? { ...oidc } : null };
@@ -349,7 +349,7 @@ export class Declarer {
   private tierOf(name: string): Tier {
     const tier = this.tiers.get(name);
     if (!tier)
-      throw fault(
+      throw faulty(
         'impossible',
         'tier',
         `names no tier: ${name}; there are ${[...this.tiers.keys()].join(', ') || 'none'}`,
@@ -376,23 +376,15 @@ export class Declarer {
   }
 }
 
-function fault(code: ErrorCode, path: string, message: string): BrokerError {
-  return new BrokerError(code, `${path} ${message}`, { errors: [{ path, message }] });
-}
-
 async function secretOf({ secret, secretFile }: CredentialSpec): Promise<string> {
   if ((secret === undefined) === (secretFile === undefined)) {
-    throw fault('malformed', 'secret', 'or secretFile must be given, and not both');
+    throw faulty('malformed', 'secret', 'or secretFile must be given, and not both');
   }
   if (secretFile === undefined) return secret as string;
   try {
     return await readFile(secretFile, 'utf8');
   } catch (cause) {
-    const message = 'must name a file that the broker can read';
-    throw new BrokerError('impossible', `secretFile ${message}.`, {
-      errors: [{ path: 'secretFile', message }],
-      cause,
-    });
+    throw faulty('impossible', 'secretFile', 'must name a file that the broker can read', cause);
   }
 }
 

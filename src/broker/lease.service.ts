@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ResourceType } from '../domain/blueprint.js';
 import { type ConsumerInTier, isAdmin, mayRead, type Principal } from '../domain/consumer.js';
-import { BrokerError } from '../domain/errors.js';
+import { BrokerError, faulty } from '../domain/errors.js';
 import { isWaiting, type LeaseAttributes } from '../domain/lease.js';
 import { DEFAULT_TTL_SECONDS, type Tier } from '../domain/tier.js';
 import { repositoriesFaults } from '../domain/working-copy.js';
@@ -10,7 +10,7 @@ import type { InstallationStore } from '../store/installation.store.js';
 import type { LeaseRow, LeaseStore } from '../store/lease.store.js';
 import type { LeaseFilter } from '../store/lease-list.js';
 import type { Page } from '../store/page.js';
-import { consumerFor, faulty, leaseFor, mustBeActive, mustHold } from './access.js';
+import { consumerFor, leaseFor, mustBeActive, mustHold } from './access.js';
 import type { Allocator } from './allocator.js';
 import { type Environment, mustAllowSecrets, sealEnvironment } from './environment.js';
 import type { Heartbeat } from './heartbeat.js';

@@ -62,3 +62,8 @@ export class BrokerError extends Error {
     this.errors = errors;
   }
 }
+
+/** What is wrong with one field, which the message goes on from. */
+export function faulty(code: ErrorCode, path: string, message: string, cause?: unknown): BrokerError {
+  return new BrokerError(code, `${path} ${message}.`, { errors: [{ path, message }], cause });
+}
