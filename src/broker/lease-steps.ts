@@ -8,11 +8,8 @@ import type { ResourceStore } from '../store/resource.store.js';
 import type { Allocator } from './allocator.js';
 import type { Losses } from './losses.js';
 import type { Signals } from './signals.js';
-import { GivenUp, within } from './time-limits.js';
+import { GivenUp, MOST_TRIES, within } from './time-limits.js';
 import type { Views } from './views.js';
-
-/** Tries of a step before it is taken for hopeless. */
-const MOST_TRIES = 5;
 
 export interface LeaseStepsParts {
   claims: ClaimStore;

@@ -7,11 +7,9 @@ import type { ClaimedOperation, ClaimStore } from '../store/claim.store.js';
 import { leaseIdOf, type OperationStore } from '../store/operation.store.js';
 import type { LeaseService, LeaseView } from './lease.service.js';
 import type { Signals } from './signals.js';
-import { within } from './time-limits.js';
+import { MOST_TRIES, within } from './time-limits.js';
 import type { Views } from './views.js';
 
-/** Tries of a step before it is taken for hopeless. */
-const MOST_TRIES = 5;
 /** Directory of the lease in which the target is checked out. */
 const TARGET = 'target';
 

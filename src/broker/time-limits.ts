@@ -14,6 +14,9 @@ const LIMITS_MS = {
   files: 10 * 60_000,
 } as const;
 
+/** Tries of a step before it is taken for hopeless. */
+export const MOST_TRIES = 5;
+
 type Limited = keyof typeof LIMITS_MS;
 
 /** How long a driver has to end a call that was aborted before it is given up, in milliseconds. */
