@@ -32,9 +32,9 @@ export function reconcileLease(
     case 'destroyed':
       return { kind: 'rest', until: null };
     case 'acquired':
+      return { kind: 'activate' };
     case 'active':
       if (expiresAt !== null && expiresAt <= now) return { kind: 'end', ended: 'expired' };
-      if (state === 'acquired') return { kind: 'activate' };
       if (leftRunning.length > 0) return { kind: 'end-commands', commands: leftRunning };
       return { kind: 'rest', until: expiresAt };
     case 'released':

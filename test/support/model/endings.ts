@@ -21,7 +21,7 @@ export function endResource(world: World, resource: ModelResource, to: 'released
     if (lease.state === 'active') breakLease(lease, 'resource-lost');
     if (lease.state === 'acquired') {
       lease.state = move(LEASE, lease.state, 'pending');
-      Object.assign(lease, { resourceId: null, blueprint: null, slot: null, fence: null, expiresAt: null });
+      Object.assign(lease, { resourceId: null, blueprint: null, slot: null, fence: null });
     }
   }
 }

@@ -6,7 +6,7 @@ import {
   reconcileResource,
 } from '../../../src/domain/reconcile.js';
 import { HYGIENE, LEASE, move, RESOURCE } from '../../../src/domain/state-machine.js';
-import { endResource, releaseLease } from './endings.js';
+import { breakLease, endResource, releaseLease } from './endings.js';
 import { BROKER, type ModelLease, type ModelResource, type World } from './world.js';
 
 type Work =
@@ -74,15 +74,15 @@ function beginLease(world: World, lease: ModelLease, step: LeaseStep): Begun | u
       // A checkout writes before any command does, so that one which is cut short leaves the copy dirty too.
       lease.used = true;
       world.reality.use(resourceId as string, id, lease.object.name);
-      return { id, finish: (success) => void (saved() && activated(lease, success)) };
+      return { id, finish: (success) => void (saved() && activated(world, lease, success)) };
     default:
       return step satisfies never;
   }
 }
 
-function activated(lease: ModelLease, success: boolean): void {
-  lease.state = move(LEASE, lease.state, success ? 'active' : 'broken');
-  if (!success) lease.ended = 'activation-failed';
+function activated(world: World, lease: ModelLease, success: boolean): void {
+  if (success) world.activate(lease);
+  else breakLease(lease, 'activation-failed');
 }
 
 function destroyLease(world: World, lease: ModelLease): undefined {

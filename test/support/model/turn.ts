@@ -200,6 +200,6 @@ function grant(world: World, { leaseId, resourceId, blueprint, slot }: Decided<'
   world.serve(lease);
   Object.assign(lease, { resourceId, blueprint, slot, fence: resource.fence, waiting: null });
   // A host that is ready is active at once; a working copy is checked out first.
-  lease.state = move(LEASE, lease.state, resource.type === 'host' ? 'active' : 'acquired');
-  lease.expiresAt = lease.forResource === null ? new Date(world.now.getTime() + 3_600_000) : null;
+  if (resource.type === 'host') world.activate(lease);
+  else lease.state = move(LEASE, lease.state, 'acquired');
 }

@@ -5,6 +5,7 @@ import type { Lease, LeaseObject } from '../../../src/domain/lease.js';
 import type { Machine } from '../../../src/domain/machine.js';
 import { objectKey } from '../../../src/domain/queue.js';
 import type { Resource } from '../../../src/domain/resource.js';
+import { LEASE, move } from '../../../src/domain/state-machine.js';
 import { blueprint, consumer, copies, NOON } from '../builders.js';
 import { Reality } from './reality.js';
 
@@ -208,6 +209,12 @@ export class World {
     };
     this.leases.push(lease);
     return lease;
+  }
+
+  /** Its time begins only now; what carries a copy lives as long as that. */
+  activate(lease: ModelLease): void {
+    lease.state = move(LEASE, lease.state, 'active');
+    lease.expiresAt = lease.forResource === null ? new Date(this.now.getTime() + 3_600_000) : null;
   }
 
   build(blueprintName: string, slot: number, builtFor: string | null): void {
