@@ -4,8 +4,6 @@
 // these variables, skip themselves when one is not set, and are listed by name at the end.
 //
 //   BERTH_TEST_DOCKER        address (unix://…) of an engine that answers; one is started, and stopped, when none does
-//   BERTH_TEST_SSHD          path of sshd
-//   BERTH_TEST_CHROMIUM      path of a Chromium
 //   BERTH_TEST_RUNSC         a gVisor that works here (to be set by you; never set here: Debian's hangs on newer kernels)
 //   BERTH_TEST_DATABASE_URL  a PostgreSQL to use in place of an embedded one (to be set by you; never set here)
 //
@@ -18,7 +16,7 @@ import { join } from 'node:path';
 import { ensureBuilt } from './built.mjs';
 import { ensureInstalled, root } from './installed.mjs';
 import { engineAnswers, startEngine } from './test/engine.mjs';
-import { installPackages, which } from './test/packages.mjs';
+import { installPackages } from './test/packages.mjs';
 import { readTally } from './test/tally.mjs';
 
 const SOCKET = '/var/run/docker.sock';
@@ -63,16 +61,10 @@ async function runJest(results) {
     stdio: ['ignore', 'ignore', 'inherit'], // its report goes to stderr; on stdout it would repeat the JSON's path
     env: {
       ...process.env,
-      ...given('BERTH_TEST_DOCKER', engine.socket && `unix://${engine.socket}`),
-      ...given('BERTH_TEST_SSHD', which('sshd')),
-      ...given('BERTH_TEST_CHROMIUM', which('chromium')),
+      ...(engine.socket && { BERTH_TEST_DOCKER: `unix://${engine.socket}` }),
       NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --experimental-vm-modules --disable-warning=ExperimentalWarning`,
     },
   });
   const [code] = await once(jest, 'exit');
   return code;
-}
-
-function given(name, value) {
-  return value === undefined ? {} : { [name]: value };
 }

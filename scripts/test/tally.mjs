@@ -27,7 +27,6 @@ function read(file) {
       numPassedTests: 0,
       numFailedTests: 0,
       numRuntimeErrorTestSuites: 0,
-      numPendingTests: 0,
       testResults: [],
     };
   }
