@@ -122,7 +122,7 @@ export class Container {
     }
   }
 
-  /** The same, by the engine in any case. */
+  /** As `start`, by the engine in any case. */
   async startByEngine({ argv, env = {}, hasStdin = false }: ExecSpec, call: Call): Promise<Execution> {
     const exec = await this.ask(call, (container, abortSignal) =>
       container.exec({

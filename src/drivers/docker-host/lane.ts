@@ -40,9 +40,9 @@ export interface LaneContainer {
 }
 
 /**
- * Starts a process through the container's lane, see `idle.ts`: undefined where the lane can't, or not now, and it has
- * not started and never will. Whoever asks need not be who made the container, and nothing is kept between two calls:
- * any number of brokers may.
+ * Starts a process without stdin through the container's lane, see `idle.ts`: undefined where the lane can't, or not
+ * now, and it has not started and never will. Whoever asks need not be who made the container, and nothing is kept
+ * between two calls: any number of brokers may.
  */
 export async function startInLane(
   container: LaneContainer,
@@ -50,7 +50,7 @@ export async function startInLane(
   call: Call,
 ): Promise<Execution | undefined> {
   const id = randomBytes(16).toString('hex');
-  const line = spec.hasStdin ? undefined : lineOf(`${id} run set -- "$setsid"`, spec);
+  const line = lineOf(`${id} run set -- "$setsid"`, spec);
   if (line === undefined) return undefined;
   const stream = await container.attach(call);
   const run = new LaneRun(id, frames(stream));
