@@ -107,9 +107,9 @@ class Changes {
     }
   }
 
+  /** Each change has its event. */
   isEmpty(): boolean {
-    const { built, reclaimed, added, changed, events } = this;
-    return [built, reclaimed, added, changed, events].every(({ length }) => length === 0);
+    return this.events.length === 0;
   }
 
   /**
@@ -142,7 +142,7 @@ class Changes {
     if (changed.length > 0) ctes.set('changed', CHANGED(json(changed)));
     if (this.served.size > 0) ctes.set('served', SERVED(json([...this.served.values()])));
     if (ended.length > 0) ctes.set('told', TOLD(given(ended.map(operationOf))));
-    if (events.length > 0) ctes.set('logged', recordEvents(json(events)));
+    ctes.set('logged', recordEvents(json(events)));
     for (const [name, rows] of Object.entries({ taken, reclaimed, added, changed }))
       if (rows.length > 0) expected.set(name, rows.length);
     const whole = [...expected].map(([name, n]) => `(SELECT count(*) FROM ${name}) = ${given(n)}`);
