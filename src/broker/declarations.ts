@@ -112,7 +112,7 @@ export class PolicySpec {
   waivers: WaiverSpec[] = [];
 }
 
-export const CREDENTIAL_KINDS = ['ssh-key', 'basic'] as const;
+const CREDENTIAL_KINDS = ['ssh-key', 'basic'] as const;
 
 /** The secret itself, or the file on the broker's machine that holds it. It is sealed when stored and never shown again. */
 export class CredentialSpec {

@@ -6,7 +6,7 @@ import type { IdempotencyStore } from '../store/idempotency.store.js';
 import { type IdPrefix, newId } from './ids.js';
 import type { Secrets } from './secrets.js';
 
-export interface Once {
+interface Once {
   principal: Principal;
   /** The caller's Idempotency-Key, if it sent one. */
   key: string | undefined;

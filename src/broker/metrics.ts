@@ -22,7 +22,7 @@ export interface CallFacts {
   fault?: string;
 }
 
-export interface RequestFacts {
+interface RequestFacts {
   method: string;
   /** As declared, such as `/v1/leases/:id`. */
   route: string;
@@ -33,7 +33,7 @@ export interface RequestFacts {
   seconds: number;
 }
 
-export interface MetricsParts {
+interface MetricsParts {
   status: StatusStore;
   /** Since this process began. */
   notifications: () => { sent: number; received: number; reconnects: number };

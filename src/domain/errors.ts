@@ -37,7 +37,7 @@ export interface FieldFault {
   message: string;
 }
 
-export interface ErrorFacts {
+interface ErrorFacts {
   /** Ids and values that help the caller; shown to them. */
   details?: Record<string, unknown>;
   /** Faulty fields, for `malformed`, `impossible` and `policy-denies`. */

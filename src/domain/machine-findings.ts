@@ -18,7 +18,7 @@ export interface LiveHost {
   machine: Machine;
 }
 
-export interface Machines extends Isolation {
+interface Machines extends Isolation {
   /** The machine that the broker runs on. */
   broker: Machine;
   resources: readonly LiveHost[];

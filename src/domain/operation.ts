@@ -72,7 +72,7 @@ export interface OperationSubject {
   lease: { state: LeaseState; ended: EndedReason | null } | null;
 }
 
-export type OperationStep =
+type OperationStep =
   | { kind: 'lease' }
   | { kind: 'work' }
   | { kind: 'land' }

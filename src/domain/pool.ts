@@ -5,13 +5,13 @@ import { objectKey } from './queue.js';
 import { isRetired } from './reconcile.js';
 import type { Available, Demand, PoolBlueprint, Reclaimable, Room, Snapshot } from './snapshot.js';
 
-export interface Taken {
+interface Taken {
   resourceId: string;
   blueprint: string;
   slot: number;
 }
 
-export interface RoomTaken {
+interface RoomTaken {
   blueprint: string;
   slot: number;
   place: string | null;

@@ -133,7 +133,7 @@ export class AuthorizationStore {
   }
 }
 
-export interface ListedChange {
+interface ListedChange {
   id: string;
   blueprint: string;
   state: AuthorizationState;

@@ -1,6 +1,6 @@
 import type { Queryable } from './database.js';
 
-export interface IdempotencyRow {
+interface IdempotencyRow {
   requestHash: Buffer;
   /** Id that the first request gave to what it creates; a retry creates under the same. */
   subjectId: string;

@@ -365,7 +365,7 @@ export const INVARIANTS: readonly Invariant[] = [
 ];
 
 /** What breaks an invariant; `unknown` says why that could not be seen. */
-export interface Breach {
+interface Breach {
   ids: string[];
   /** There are more than were asked for. */
   more: boolean;

@@ -2,7 +2,7 @@ import { one, type Queryable } from './database.js';
 import { ANY_UNATTENDED } from './process.store.js';
 
 /** Of what something has lapsed that somebody has to see to. */
-export interface Lapsed {
+interface Lapsed {
   /** Processes that are no longer believed to live, or claims of such as nobody knows. */
   processes: boolean;
   /** Approvals whose time is up. */

@@ -3,7 +3,7 @@ import { move, OPERATION, type OperationState } from '../domain/state-machine.js
 import type { Queryable } from './database.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf, where } from './page.js';
 
-export interface NewOperation {
+interface NewOperation {
   id: string;
   type: Operation['type'];
   consumer: string;

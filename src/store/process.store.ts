@@ -16,7 +16,7 @@ interface Outage {
   leases: string[];
 }
 
-export interface Beat {
+interface Beat {
   /** Whether it was not known: it has just started, or was buried, and others have taken over what it had claimed. */
   isNew: boolean;
   /** The time without any broker that it ends. */

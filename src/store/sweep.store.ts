@@ -13,7 +13,7 @@ export interface SweepRow {
 const STANDING = `type = 'host' AND state = 'active' AND hygiene <> 'cleaning' AND former_spec IS NULL`;
 
 /** An endpoint, or one machine of it, that did not answer when it was last asked. */
-export interface Silence {
+interface Silence {
   blueprint: string;
   /** Null: the endpoint as a whole. */
   place: string | null;

@@ -30,7 +30,7 @@ const START = `{ ${TELL_MEMORY_KILLS}
 } >&2; cd "$1" || exit 126; unset $2; shift 2; exec "$@"`;
 
 /** Whose command it is and where it runs. */
-export interface CommandPlace {
+interface CommandPlace {
   container: Container;
   leaseId: string;
   /** Names that the engine and the image would add to its environment. */

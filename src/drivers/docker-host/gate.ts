@@ -26,7 +26,7 @@ export interface Gate {
   hosts: Hosts;
 }
 
-export interface GateRules {
+interface GateRules {
   ipv4: Rules;
   ipv6: Rules;
 }

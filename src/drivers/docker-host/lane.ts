@@ -30,7 +30,7 @@ const END_LANE = `${FIND_IDLE}
   exit 0`;
 
 /** The container as its lane needs it. */
-export interface LaneContainer {
+interface LaneContainer {
   /** A connection to the streams of the container's own process. */
   attach(call: Call): Promise<Duplex>;
   /** Runs a process by the engine. */

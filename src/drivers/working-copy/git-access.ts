@@ -6,7 +6,7 @@ import { DriverError } from '../driver.js';
 import { quote } from '../posix/quote.js';
 import type { GitAccess } from './trusted-git.js';
 
-export interface AccessRequest {
+interface AccessRequest {
   uri: string;
   credential: Credential | null;
   /** File in which the keys of git servers are kept: the first one seen is trusted, another one after is not. */

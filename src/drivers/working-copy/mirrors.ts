@@ -14,7 +14,7 @@ export interface MirrorName {
 }
 
 /** A mirror that has what was wanted, for as long as `use` runs. */
-export interface Mirror extends Found {
+interface Mirror extends Found {
   directory: string;
 }
 

@@ -38,7 +38,7 @@ export function withoutEnd(tar: Buffer): Buffer {
 }
 
 /** A tar that is being made, owned by whoever unpacks it, and ended by nothing but two blocks. */
-export interface Packing {
+interface Packing {
   child: ChildProcessByStdio<Writable, Readable, null>;
   /** Rejects where it does not end well. */
   ended: Promise<void>;

@@ -22,7 +22,7 @@ export interface GitSource {
 export type Wanted = Pick<RepositorySpec, 'commit' | 'branch' | 'tag' | 'ref'>;
 
 /** A branch or tag of a remote. */
-export interface Ref {
+interface Ref {
   name: string;
   id: string;
 }

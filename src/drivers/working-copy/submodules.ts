@@ -12,7 +12,7 @@ import type { Place, Revision } from './revision.js';
 import { trustedGit } from './trusted-git.js';
 
 /** A submodule as it is to be checked out. */
-export interface Submodule {
+interface Submodule {
   name: string;
   uri: string;
   /** The one that the repository which it is in has recorded. */
