@@ -48,7 +48,7 @@ const PLANNED_ONCE = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=of
 /** The connections to PostgreSQL. Every statement of the broker passes here. */
 export class Database implements Queryable {
   /** For what is planned for the values at hand, such as lists with their filters. */
-  readonly pool: pg.Pool;
+  private readonly pool: pg.Pool;
   /** For named statements and transactions. */
   private readonly prepared: pg.Pool;
 
@@ -223,13 +223,9 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === 'BE001';
 }
 
-/** Whether the database refused a second holder of a unique key, such as a slot lock. */
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  return (
-    error instanceof pg.DatabaseError &&
-    error.code === '23505' &&
-    (constraint === undefined || error.constraint === constraint)
-  );
+/** Whether the database refused a second holder of this unique key, such as a slot lock. */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505' && error.constraint === constraint;
 }
 
 /** Whether a statement names a table that the database does not have, as one that was never migrated has none. */
