@@ -174,8 +174,7 @@ export class Metrics {
   private show(counts: Counts | undefined): void {
     this.showProcess();
     const { processes, leases, waiting, oldest, resources, limit, warm, failures, silent } = this;
-    for (const gauge of [processes, leases, waiting, oldest, resources, limit, warm, failures, silent])
-      gauge.reset();
+    for (const gauge of [leases, waiting, oldest, resources, limit, warm, failures, silent]) gauge.reset();
     this.databaseUp.set(counts ? 1 : 0);
     if (!counts) {
       processes.remove();
