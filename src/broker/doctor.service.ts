@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { INVARIANTS, type InvariantStore } from '../store/invariants.store.js';
+import { INVARIANTS } from '../store/invariants.js';
+import type { InvariantStore } from '../store/invariants.store.js';
 import type { IsolationService } from './isolation.service.js';
 import type { SweepReport, SweepService } from './sweep.service.js';
 

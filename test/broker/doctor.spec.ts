@@ -12,7 +12,7 @@ import { readConfig } from '../../src/config.js';
 import { DEFAULT_PROFILE } from '../../src/domain/tier.js';
 import { FakeDriver } from '../../src/drivers/fake.driver.js';
 import { Database } from '../../src/store/database.js';
-import { INVARIANTS, type Invariant } from '../../src/store/invariants.store.js';
+import { INVARIANTS, type Invariant } from '../../src/store/invariants.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 let database: TestDatabase;

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { INVARIANTS } from '../../src/store/invariants.store.js';
+import { INVARIANTS } from '../../src/store/invariants.js';
 
 /** Every invariant that does not hold, with what breaks it. Those that hold at rest only are left out unless asked for. */
 export async function violations(db: pg.Pool, { atRest = false } = {}): Promise<string[]> {
