@@ -3,7 +3,8 @@ import type { Blueprint } from '../domain/blueprint.js';
 import type { Database, Queryable } from './database.js';
 import { type NewLease, type Plan, type Pool, type Scope, TURN_SIZE, type Turn } from './turn.js';
 import { type Applied, applyDecisions } from './turn-decisions.js';
-import { type Look, look, lookAway, type Piece, wantedOf, withRoom, withRoomOf } from './turn-look.js';
+import { type Look, look, lookAway, type Piece, wantedOf } from './turn-look.js';
+import { withRoom, withRoomOf } from './turn-room.js';
 
 /**
  * One turn of one pool in one transaction. The advisory lock makes the turns of all replicas follow each other, so what
