@@ -140,10 +140,7 @@ const both = (call: string) => `${call} docker-host ssh-host`;
     expect(await broker.run(copy.id, 'cat readme.txt')).toMatchObject({ exitCode: 0 });
     await broker.release(copy.id);
     await broker.becomes(copy.id, 'destroyed');
-    await until(
-      () => broker.ok('GET /v1/doctor'),
-      ({ whole }) => whole,
-    );
+    await broker.doctorWhole();
     expect(await existing()).toEqual(await live());
     expect(await violations(broker.db, { atRest: true })).toEqual([]);
     for (const most of (await mostHolders(broker.db)).values()) expect(most).toBe(1);

@@ -19,8 +19,9 @@ async function furnish(broker: BrokerProcess): Promise<void> {
   await broker.approve('trees', 'box');
 }
 
-/** All is at rest, every invariant holds, and what the drivers made is exactly what the rows say there is. */
+/** The doctor finds all whole, all is at rest, and what the drivers made is exactly what the rows say there is. */
 async function converged(broker: BrokerProcess): Promise<void> {
+  await broker.doctorWhole();
   const broken = await until(
     () => violations(broker.db, { atRest: true }),
     (found) => found.length === 0,
@@ -50,6 +51,20 @@ describe('a broker that is killed', () => {
     await second.lapse();
     await second.becomes(id, 'active');
     await converged(second);
+    await wound(second);
+  });
+
+  it('is taken over without being told to, and within 10 s of the next one’s start all is whole', async () => {
+    const first = await start({ hold: 'build' });
+    await furnish(first);
+    const { id } = await first.request('step');
+    await first.holding();
+    await first.kill();
+    const second = await start();
+    const since = Date.now();
+    await second.becomes(id, 'active');
+    await second.doctorWhole();
+    expect(Date.now() - since).toBeLessThan(10_000);
     await wound(second);
   });
 

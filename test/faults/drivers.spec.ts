@@ -2,7 +2,6 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { DriverError } from '../../src/drivers/driver.js';
 import { BrokerProcess } from '../support/broker-process.js';
 import { type Caller, gate, type Shown, until, useInstallation } from '../support/installation.js';
-import { violations } from '../support/invariants.js';
 import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
@@ -23,15 +22,6 @@ async function furnish(berth: Caller): Promise<void> {
     ['neighbour', 'other'],
   ] as const)
     await berth.approve(object, blueprint);
-}
-
-async function atRest(berth: Caller): Promise<void> {
-  const since = Date.now();
-  const found = await until(
-    () => violations(berth.db, { atRest: true }),
-    (broken) => broken.length === 0 || Date.now() > since + 10_000,
-  );
-  expect(found).toEqual([]);
 }
 
 /** The tests say when a blueprint's next build is due, in place of waiting for it. */
@@ -60,7 +50,7 @@ describe('a driver', () => {
     await berth.becomes(resource, 'destroyed');
     expect(['activate', 'cut'].map((method) => berth.calls(method as 'cut', id))).toEqual([2, 2]);
     expect(berth.calls('destroy', resource)).toBe(2);
-    await atRest(berth);
+    await berth.doctorWhole();
   });
 
   it('that fails for ever is shown as failing while others go on, and serves those that waited once it works', async () => {
@@ -88,7 +78,7 @@ describe('a driver', () => {
     await berth.becomes(waiting.id, 'active');
     expect(await blueprint()).toMatchObject({ failures: 0, lastFailure: null });
     await berth.release(waiting.id);
-    await atRest(berth);
+    await berth.doctorWhole();
   });
 });
 
@@ -191,7 +181,7 @@ describe('a driver’s call that hangs', () => {
       () => berth.sql(`SELECT FROM resources WHERE state <> 'destroyed'`),
       (live) => live.length === 0,
     );
-    await atRest(berth);
+    await berth.doctorWhole();
     expect(left()).toEqual([]);
   });
 
@@ -219,7 +209,7 @@ describe('a driver’s call that hangs', () => {
     const [{ id }] = await berth.sql(`SELECT id FROM resources WHERE blueprint = 'trees'`);
     await berth.becomes(id, 'destroyed');
     berth.letGo();
-    await atRest(berth);
+    await berth.doctorWhole();
     expect((await berth.events(`&lease=${lease.id}`)).map(({ kind }: Shown) => kind)).not.toContain(
       'lease.active',
     );

@@ -3,7 +3,6 @@ import { startTestApp, type TestApp } from '../support/app.js';
 import { client, testEngine, testImage } from '../support/docker.js';
 import { type Dockerd, startDockerd } from '../support/dockerd.js';
 import { Caller, until } from '../support/installation.js';
-import { violations } from '../support/invariants.js';
 import { consumer, hosts, policy, tier } from '../support/manifests.js';
 
 const near = await testEngine();
@@ -81,10 +80,7 @@ const canStart = near !== undefined && process.getuid?.() === 0;
     const again = await berth.lease('step', { blueprints: ['restarted'] });
     expect(await berth.run(again.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
     for (const { id } of [again, elsewhere]) await berth.release(id);
-    await until(
-      () => violations(berth.db, { atRest: true }),
-      (found) => found.length === 0,
-    );
+    await berth.doctorWhole();
     const live = await berth.sql(
       `SELECT id FROM resources WHERE state <> 'destroyed' AND blueprint = 'restarted' ORDER BY id`,
     );

@@ -92,20 +92,13 @@ it.each([
 
     const second = await start();
     await second.lapse();
-    const diagnosis = await until(
-      () => second.ok('GET /v1/doctor'),
-      ({ whole }) => whole,
-    ).catch(({ message }) => message);
-    expect(diagnosis).toMatchObject({ whole: true });
+    await second.doctorWhole();
     await matches(second);
 
     const { items } = await second.ok('GET /v1/leases?consumer=step');
     for (const { id } of items) await second.release(id);
     for (const { id } of items) await second.becomes(id, 'destroyed');
-    await until(
-      () => second.ok('GET /v1/doctor'),
-      ({ whole }) => whole,
-    );
+    await second.doctorWhole();
     await matches(second);
     await until(
       () => violations(second.db, { atRest: true }),

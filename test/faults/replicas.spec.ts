@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { pipeline } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADMIN_TOKEN } from '../support/app.js';
 import { BrokerProcess } from '../support/broker-process.js';
 import { type Shown, until } from '../support/installation.js';
@@ -24,6 +24,7 @@ beforeAll(async () => {
   await first.declare(policy('low'), tier('low'), hosts('box'), consumer('step', ['box']));
   await first.approve('step', 'box');
 });
+afterEach(() => brokers[0]?.doctorWhole());
 afterAll(async () => {
   for (const broker of brokers ?? []) await broker.close();
   await database?.drop();

@@ -91,7 +91,10 @@ export class BrokerProcess extends Caller {
   }
 }
 
-/** A database for each test of a file, and the brokers on it that a test starts, which end with it. */
+/**
+ * A database for each test of a file, and the brokers on it that a test starts, which end with it. The last one has to serve
+ * then, and its doctor to find all whole.
+ */
 export function useBrokers(): {
   start(options?: Omit<ReplicaOptions, 'adminToken'>): Promise<BrokerProcess>;
   /** Those of this test, in the order of their starts. */
@@ -103,8 +106,12 @@ export function useBrokers(): {
     database = await createTestDatabase();
   });
   afterEach(async () => {
-    for (const broker of brokers.splice(0)) await broker.close();
-    await database.drop();
+    try {
+      await brokers.at(-1)?.doctorWhole();
+    } finally {
+      for (const broker of brokers.splice(0)) await broker.close();
+      await database.drop();
+    }
   });
   return {
     brokers,

@@ -30,6 +30,9 @@ export interface Endpoint {
   databaseUrl: string;
 }
 
+/** How long after a fault anything may be amiss, in milliseconds. */
+const WHOLE_MS = 10_000;
+
 /** One broker as its users see it, and the database below it. */
 export class Caller {
   readonly db: pg.Pool;
@@ -126,6 +129,16 @@ export class Caller {
   /** Lets the brokers look for work now, after a test has turned the clock by SQL. */
   async nudge(): Promise<void> {
     await this.sql(`SELECT pg_notify('berth', E'test\\ndue')`);
+  }
+
+  /** Once the doctor, asked as an operator asks, finds every invariant whole; that is to be within 10 s of a fault. */
+  async doctorWhole(): Promise<void> {
+    const end = Date.now() + WHOLE_MS;
+    const { body } = await until(
+      () => this.call('GET /v1/doctor'),
+      (answer) => answer.body.whole || Date.now() > end,
+    );
+    expect(body).toMatchObject({ whole: true, findings: [], unchecked: [] });
   }
 
   async events(query = ''): Promise<Shown[]> {
