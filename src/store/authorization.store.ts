@@ -97,6 +97,7 @@ export class AuthorizationStore {
   ): Promise<void> {
     await this.db.rows(
       {
+        name: 'decide-authorization',
         text: `UPDATE authorizations SET state = $2, decided_by = $3, decided_at = clock_timestamp(), reason = $4,
                       expires_at = now() + make_interval(secs => $5), changes = '{}'
                 WHERE id = $1`,

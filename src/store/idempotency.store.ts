@@ -21,6 +21,7 @@ export class IdempotencyStore {
   ): Promise<IdempotencyRow> {
     const [row] = await this.db.rows<IdempotencyRow>(
       {
+        name: 'claim-key',
         text: `INSERT INTO idempotency_keys (principal, key, request_hash, subject_id) VALUES ($1, $2, $3, $4)
                ON CONFLICT (principal, key) DO UPDATE SET key = EXCLUDED.key
                RETURNING request_hash, subject_id, status, answer`,
@@ -33,6 +34,7 @@ export class IdempotencyStore {
   async answer(principal: string, key: string, status: number, answer: Buffer): Promise<void> {
     await this.db.rows(
       {
+        name: 'answer-key',
         text: 'UPDATE idempotency_keys SET status = $3, answer = $4 WHERE principal = $1 AND key = $2 AND status IS NULL',
       },
       [principal, key, status, answer],

@@ -244,6 +244,7 @@ export class LeaseStore {
   async requeue(ids: readonly string[], reason: string): Promise<void> {
     await this.db.rows(
       {
+        name: 'requeue-leases',
         text: `WITH back AS (
             UPDATE leases l SET state = 'pending', waiting = 'queued', resource_id = NULL, slot = NULL, fence = NULL,
                    blueprint = NULL, acquired_at = NULL, due_at = NULL, used = false

@@ -155,6 +155,7 @@ export class ResourceStore {
   ): Promise<string[]> {
     const rows = await this.db.rows<{ id: string }>(
       {
+        name: 'retire-resources',
         text: `WITH over AS (
             UPDATE resources SET state = $2, reason = $3, ended_at = now(), due_at = now()
              WHERE id IN (SELECT id FROM resources WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE)

@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { BrokerProcess } from '../support/broker-process.js';
-import { type Shown, until } from '../support/installation.js';
+import { until } from '../support/installation.js';
 import { mostHolders, violations } from '../support/invariants.js';
-import { checkout, consumer, copies, hosts, policy, tier } from '../support/manifests.js';
+import { consumer, copies, hosts, policy, tier } from '../support/manifests.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { LIVES, type Life } from './lives.js';
 
-/** An installation with nothing built yet, which each test has a copy of. */
+/** An installation with nothing built yet, which each test has a copy of. Nothing is swept in it but when it is asked for. */
 let furnished: TestDatabase;
 let database: TestDatabase | undefined;
 const brokers: BrokerProcess[] = [];
@@ -19,10 +20,13 @@ beforeAll(async () => {
     hosts('box', { resources: 3 }),
     copies('trees', 'box', { resources: 2 }),
     consumer('step', ['trees']),
+    consumer('robot', ['trees'], { kind: 'repository-automation' }),
   );
   await broker.approve('step', 'trees');
+  await broker.approve('robot', 'trees');
   await broker.approve('trees', 'box');
   await broker.stop();
+  await broker.sql(`UPDATE sweeps SET due_at = now() + interval '1 h'`);
   await broker.close();
 });
 afterEach(async () => {
@@ -37,61 +41,23 @@ async function start(killAfter?: string): Promise<BrokerProcess> {
   return broker;
 }
 
-/** One lease from the first build to the last thing destroyed; the broker dies somewhere on the way. */
-async function life(broker: BrokerProcess): Promise<void> {
-  const { id, resource } = await broker.lease('step', checkout);
-  await broker.run(id, 'echo on');
-  await broker.release(id);
-  await broker.becomes(id, 'destroyed');
-  await broker.becomes(resource, { state: 'active', hygiene: 'clean' });
-  const { items } = await broker.ok('GET /v1/resources?state=active');
-  const copiesFirst = items.sort((one: Shown, other: Shown) => other.type.localeCompare(one.type));
-  for (const { id: standing } of copiesFirst) {
-    await broker.call(`POST /v1/resources/${standing}/release`, { body: {} });
-    await broker.becomes(standing, 'destroyed');
-  }
-}
+const deaths = Object.entries(LIVES).flatMap(([name, life]) =>
+  life.deaths.map((killAfter): [string, string, Life] => [name, killAfter, life]),
+);
 
-it.each([
-  // The host beneath the working copy, then the copy.
-  'turn:1',
-  'turn:2',
-  'turn:3',
-  'build:1',
-  'verify:1',
-  'save-resource:1',
-  'build:2',
-  'save-resource:2',
-  // The lease on it.
-  'activate:1',
-  'lease-activated:1',
-  'add-command:1',
-  'execute:1',
-  'command-ended:1',
-  // Its end.
-  'end-leases:1',
-  'cut:1',
-  'lease-destroyed:1',
-  'resource-cleaning:1',
-  'clean:1',
-  'save-resource:3',
-  // The end of the copy, and of the host with it.
-  'destroy:1',
-  'save-resource:4',
-  'destroy:2',
-  'save-resource:5',
-])(
-  'a broker that is killed right after %s leaves nothing that the next one does not bring in order',
-  async (killAfter) => {
+it.each(deaths)(
+  'a broker that is killed in %s right after %s leaves nothing that the next one does not bring in order',
+  async (_, killAfter, { live, goesOn }) => {
     database = await createTestDatabase({ of: furnished });
     const first = await start(killAfter);
-    const lived = life(first).catch(() => undefined);
+    const lived = live(first).catch(() => undefined);
     await first.dies();
     await first.kill();
     await lived;
 
     const second = await start();
     await second.lapse();
+    await goesOn?.(second);
     await second.doctorWhole();
     await matches(second);
 

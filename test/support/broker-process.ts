@@ -1,6 +1,7 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
+import type { DriverType } from '../../src/domain/blueprint.js';
 import { ADMIN_TOKEN } from './app.js';
 import { Caller, until } from './installation.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
@@ -54,6 +55,7 @@ export class BrokerProcess extends Caller {
   async lapse(): Promise<void> {
     await this.sql(`UPDATE leases SET claimed_until = now() WHERE claimed_until IS NOT NULL;
       UPDATE resources SET claimed_until = now() WHERE claimed_until IS NOT NULL;
+      UPDATE operations SET claimed_until = now() WHERE claimed_until IS NOT NULL;
       UPDATE sweeps SET claimed_until = now() WHERE claimed_until IS NOT NULL;
       UPDATE commands SET alive_until = now() - interval '1 s' WHERE alive_until IS NOT NULL`);
     await this.nudge();
@@ -82,6 +84,16 @@ export class BrokerProcess extends Caller {
   async existing(): Promise<string[]> {
     const types = await readdir(this.replica.world);
     return (await Promise.all(types.map((type) => readdir(join(this.replica.world, type))))).flat().sort();
+  }
+
+  /** Takes away what a driver of the type has made, as an engine that loses it. */
+  async lose(type: DriverType, id: string): Promise<void> {
+    await rm(join(this.replica.world, type, id));
+  }
+
+  /** Makes something of which no row says that it is there. */
+  async strew(type: DriverType, id: string): Promise<void> {
+    await writeFile(join(this.replica.world, type, id), '');
   }
 
   override async close(): Promise<void> {

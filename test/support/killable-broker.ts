@@ -19,10 +19,11 @@ import { Drivers } from '../../src/broker/drivers.js';
 import { readConfig } from '../../src/config.js';
 import { type DriverType, PROVIDES } from '../../src/domain/blueprint.js';
 import { DockerHostDriver } from '../../src/drivers/docker-host/docker-host.driver.js';
+import type { Driver } from '../../src/drivers/driver.js';
 import { type FakeCall, FakeDriver } from '../../src/drivers/fake.driver.js';
 import { SshHostDriver } from '../../src/drivers/ssh-host/ssh-host.driver.js';
 import { WorkingCopyDriver } from '../../src/drivers/working-copy/working-copy.driver.js';
-import { Database, type Statement } from '../../src/store/database.js';
+import { Database, type Statement, type Transaction } from '../../src/store/database.js';
 import { TurnStore } from '../../src/store/turn.store.js';
 import { KeptSet } from './kept-set.js';
 
@@ -73,7 +74,26 @@ function watch(object: object, method: string, stepOf: (...args: unknown[]) => s
 }
 
 watch(Database.prototype, 'rows', (statement) => String((statement as Statement).name));
+watchTransactions();
 watch(TurnStore.prototype, 'take', () => 'turn');
+
+/** The same of each statement with a name in a transaction, once that is committed. */
+function watchTransactions(): void {
+  const { transaction } = Database.prototype;
+  Database.prototype.transaction = async function <T>(work: (transaction: Transaction) => Promise<T>) {
+    let names: string[] = [];
+    const result = await transaction.call(this, async (given) => {
+      names = [];
+      const rows: Transaction['rows'] = (statement, values) => {
+        if (statement.name) names.push(statement.name);
+        return given.rows(statement, values);
+      };
+      return work({ ...given, rows });
+    });
+    for (const name of names) passed(name);
+    return result as T;
+  };
+}
 
 /** Lets the driver's calls of the method come to `before` or `after`, and no further. */
 function keepAt(driver: object, method: string, when: string, arrive: () => Promise<never>): void {
@@ -99,9 +119,20 @@ for (const type of types) {
   });
 }
 
-function fake(type: DriverType): FakeDriver {
-  const driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
-  for (const method of ['build', 'verify', 'activate', 'execute', 'endCommand', 'clean', 'cut', 'destroy'])
+function fake(type: DriverType): Driver {
+  const driver: Driver = new FakeDriver(type, script, new KeptSet(join(BERTH_TEST_WORLD, type)));
+  driver.land = async (_lease, { target }) => ({ commit: 'c'.repeat(40), previous: 'b'.repeat(40), target });
+  for (const method of [
+    'build',
+    'verify',
+    'activate',
+    'execute',
+    'endCommand',
+    'land',
+    'clean',
+    'cut',
+    'destroy',
+  ])
     watch(driver, method, () => method);
   return driver;
 }
