@@ -1,13 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { BrokerProcess } from '../support/broker-process.js';
 import { client, testEngine, testImage } from '../support/docker.js';
 import { type Dockerd, startDockerd } from '../support/dockerd.js';
 import { Caller, until } from '../support/installation.js';
 import { consumer, hosts, policy, tier } from '../support/manifests.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const near = await testEngine();
 /** A second engine is root's to start. */
 const canStart = near !== undefined && process.getuid?.() === 0;
+
+const waivers = [{ rule: 'broker-machine', subject: '*', reason: 'one machine plays all parts' }];
+
+async function box(name: string, engine: string, fields: Record<string, unknown>) {
+  const spec = { engine, image: await testImage(engine), memory: '64m', pids: 32 };
+  return hosts(name, { resources: 3, spec, ...fields });
+}
 
 (canStart ? describe : describe.skip)('an engine that is restarted under live leases', () => {
   let engine: Dockerd;
@@ -18,16 +27,12 @@ const canStart = near !== undefined && process.getuid?.() === 0;
     engine = await startDockerd();
     app = await startTestApp({ real: true });
     berth = new Caller(app);
-    const waivers = [{ rule: 'broker-machine', subject: '*', reason: 'one machine plays all parts' }];
-    const box = async (name: string, at: string) => {
-      const spec = { engine: at, image: await testImage(at), memory: '64m', pids: 32 };
-      return hosts(name, { resources: 3, reuse: 'none', warm: 1, spec });
-    };
+    const singleUse = { reuse: 'none', warm: 1 };
     await berth.declare(
       policy('low', { waivers }),
       tier('low'),
-      await box('restarted', engine.address),
-      await box('steady', near as string),
+      await box('restarted', engine.address, singleUse),
+      await box('steady', near as string, singleUse),
       consumer('step', ['restarted', 'steady']),
     );
     await berth.approve('step', 'restarted');
@@ -83,6 +88,67 @@ const canStart = near !== undefined && process.getuid?.() === 0;
     await berth.doctorWhole();
     const live = await berth.sql(
       `SELECT id FROM resources WHERE state <> 'destroyed' AND blueprint = 'restarted' ORDER BY id`,
+    );
+    const containers = await client(engine.address).listContainers({ all: true });
+    expect(containers.map(({ Labels }) => Labels['berth.resource']).sort()).toEqual(live.map(({ id }) => id));
+  });
+});
+
+(canStart ? describe : describe.skip)('an engine that takes calls and answers none', () => {
+  let engine: Dockerd;
+  let database: TestDatabase;
+  let berth: BrokerProcess;
+
+  beforeAll(async () => {
+    [engine, database] = await Promise.all([startDockerd(), createTestDatabase()]);
+    // Time limits pass so fast that a cut is ended by its own within seconds, and a build is not.
+    berth = await BrokerProcess.start(database.url, { real: true, env: { BERTH_TEST_HASTE: '10' } });
+    await berth.declare(
+      policy('low', { waivers }),
+      tier('low'),
+      await box('frozen', engine.address, {}),
+      await box('steady', near as string, {}),
+      consumer('step', ['frozen', 'steady']),
+    );
+    await berth.approve('step', 'frozen');
+    await berth.approve('step', 'steady');
+  });
+  afterAll(async () => {
+    engine?.thaw();
+    for (const { id } of (await berth?.ok('GET /v1/resources?state=active'))?.items ?? []) {
+      await berth.ok(`POST /v1/resources/${id}/release`, { body: {} });
+      await berth.becomes(id, 'destroyed');
+    }
+    await berth?.close();
+    await database?.drop();
+    await engine?.stop();
+  });
+
+  it('holds up what is done there and nothing else, and once it answers all of that is done', async () => {
+    const used = await berth.lease('step', { blueprints: ['frozen'] });
+    expect(await berth.run(used.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+
+    engine.freeze();
+    const next = await berth.request('step', { blueprints: ['frozen'] });
+    await berth.release(used.id);
+    const elsewhere = await berth.lease('step', { blueprints: ['steady'] });
+    await until(
+      () => berth.sql('SELECT FROM leases WHERE id = $1 AND attempts > 0', [used.id]),
+      (given) => given.length === 1,
+    );
+    expect(await berth.read(used.id)).toMatchObject({ state: 'released' });
+    const building = `SELECT FROM resources WHERE state = 'pending' AND claimed_until > now()`;
+    expect(await berth.sql(building)).toHaveLength(1);
+    engine.thaw();
+
+    await berth.becomes(used.id, 'destroyed');
+    await berth.becomes(next.id, 'active');
+    expect(await berth.run(next.id, 'echo on')).toMatchObject({ state: 'exited', exitCode: 0 });
+    for (const { id } of [next, elsewhere]) await berth.release(id);
+    await berth.doctorWhole();
+    expect(await berth.ok('GET /v1/blueprints/frozen')).toMatchObject({ failures: 0 });
+    const live = await berth.sql(
+      `SELECT id FROM resources WHERE state <> 'destroyed' AND blueprint = 'frozen' ORDER BY id`,
     );
     const containers = await client(engine.address).listContainers({ all: true });
     expect(containers.map(({ Labels }) => Labels['berth.resource']).sort()).toEqual(live.map(({ id }) => id));

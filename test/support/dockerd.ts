@@ -18,6 +18,9 @@ export interface Dockerd {
   halt(): Promise<void>;
   /** Starts it again on what it has. */
   resume(): Promise<void>;
+  /** Lets it take connections and answer nothing, until it is thawed; what it runs goes on. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -54,6 +57,8 @@ export async function startDockerd(settings: Record<string, unknown> = {}): Prom
     async resume() {
       daemon = await start();
     },
+    freeze: () => void daemon.kill('SIGSTOP'),
+    thaw: () => void daemon.kill('SIGCONT'),
     async stop() {
       await end(daemon);
       await run('ip', ['link', 'delete', bridge]);
@@ -66,5 +71,6 @@ async function end(daemon: ChildProcess): Promise<void> {
   if (daemon.exitCode !== null || daemon.signalCode !== null) return;
   const ended = once(daemon, 'exit');
   daemon.kill('SIGTERM');
+  daemon.kill('SIGCONT'); // frozen, it would not hear of it
   await ended;
 }
