@@ -115,6 +115,10 @@ export class Metrics {
     'blueprint',
     'tier',
   ]);
+  private readonly free = this.gauge('resources_free', 'Resources that a lease could get at once', [
+    'blueprint',
+    'tier',
+  ]);
   private readonly failures = this.gauge('blueprint_failures', 'Builds in a row that failed', [
     'blueprint',
     'tier',
@@ -173,8 +177,9 @@ export class Metrics {
 
   private show(counts: Counts | undefined): void {
     this.showProcess();
-    const { processes, leases, waiting, oldest, resources, limit, warm, failures, silent } = this;
-    for (const gauge of [leases, waiting, oldest, resources, limit, warm, failures, silent]) gauge.reset();
+    const { processes, leases, waiting, oldest, resources, limit, warm, free, failures, silent } = this;
+    for (const gauge of [leases, waiting, oldest, resources, limit, warm, free, failures, silent])
+      gauge.reset();
     this.databaseUp.set(counts ? 1 : 0);
     if (!counts) {
       processes.remove();
@@ -190,6 +195,7 @@ export class Metrics {
       const labels = { blueprint: name, tier };
       limit.set(labels, levels.limit);
       warm.set(labels, levels.warm);
+      free.set(labels, levels.free);
       failures.set(labels, levels.failures);
     }
   }

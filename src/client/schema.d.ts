@@ -1129,7 +1129,7 @@ export interface components {
             lastFailure: string | null;
             /** @description Live resources. */
             live: number;
-            /** @description Those of them that are free. */
+            /** @description Those of them that a lease could get at once. */
             free: number;
             /** Format: date-time */
             createdAt: string;

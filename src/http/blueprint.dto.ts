@@ -28,7 +28,7 @@ export class Blueprint {
   @NullableWhen('When a build is tried again.') retryAt!: Date | null;
   @Nullable('string') lastFailure!: string | null;
   @Field('Live resources.') live!: number;
-  @Field('Those of them that are free.') free!: number;
+  @Field('Those of them that a lease could get at once.') free!: number;
   @When() createdAt!: Date;
 }
 

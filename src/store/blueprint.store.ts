@@ -1,5 +1,6 @@
 import type { Blueprint } from '../domain/blueprint.js';
 import type { Queryable } from './database.js';
+import { FREE, IDLE, WITH_SILENT } from './free.js';
 import { keyOfCursor, type Page, type PageRequest, pageOf } from './page.js';
 import { ANSWERED } from './silence.js';
 import type { Pool } from './turn.js';
@@ -11,7 +12,7 @@ export interface BlueprintRow extends Blueprint {
   /** No build is tried before this time. */
   retryAt: Date | null;
   lastFailure: string | null;
-  /** Live resources, and those of them that are free. */
+  /** Live resources, and those of them that whoever may use it gets at once. */
   live: number;
   free: number;
   createdAt: Date;
@@ -21,18 +22,16 @@ const COLUMNS = `b.name, b.type, b.tier, b.enabled,
   jsonb_build_object('resources', b.max_resources, 'leasesPerResource', b.leases_per_resource) AS limits,
   b.reuse, b.warm, b.max_age_seconds, b.max_uses, b.idle_after_seconds, b.spec`;
 
-const FREE = `r.state = 'active' AND r.hygiene = 'clean' AND r.leases = 0 AND NOT r.cordoned`;
-
 const STATUS = `b.failures, b.retry_at, b.last_failure, b.created_at,
   (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND r.state <> 'destroyed')::int AS live,
-  (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND ${FREE})::int AS free`;
+  (${FREE})::int AS free`;
 
 export class BlueprintStore {
   constructor(private readonly db: Queryable) {}
 
   async get(name: string): Promise<BlueprintRow | undefined> {
     const rows = await this.db.rows<BlueprintRow>(
-      { text: `SELECT ${COLUMNS}, ${STATUS} FROM blueprints b WHERE name = $1` },
+      { text: `SELECT ${COLUMNS}, ${STATUS} FROM ${WITH_SILENT} b WHERE name = $1` },
       [name],
     );
     return rows[0];
@@ -41,7 +40,7 @@ export class BlueprintStore {
   async list({ limit, cursor }: PageRequest): Promise<Page<BlueprintRow>> {
     const rows = await this.db.rows<BlueprintRow>(
       {
-        text: `SELECT ${COLUMNS}, ${STATUS} FROM blueprints b
+        text: `SELECT ${COLUMNS}, ${STATUS} FROM ${WITH_SILENT} b
                 WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2`,
       },
       [keyOfCursor(cursor), limit + 1],
@@ -225,7 +224,7 @@ export class BlueprintStore {
              UNION
              SELECT tier, provides FROM blueprints b WHERE enabled AND warm > 0 AND retry_at IS NULL AND warm >
                (SELECT count(*) FROM resources r WHERE r.blueprint = b.name AND (r.state = 'pending'
-                  OR (${FREE})))`,
+                  OR (${IDLE})))`,
     });
   }
 }

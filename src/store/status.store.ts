@@ -1,5 +1,6 @@
 import { MIGRATIONS } from '../../migrations/index.js';
 import { isMissingTable, one, type Queryable } from './database.js';
+import { FREE, WITH_SILENT } from './free.js';
 
 type Counted<L extends string> = Record<L, string> & { count: number };
 
@@ -9,7 +10,7 @@ export interface Counts {
   /** Of the lease that has waited longest in each pool where any waits. */
   oldest: { tier: string; type: string; seconds: number }[];
   resources: Counted<'blueprint' | 'tier' | 'state' | 'hygiene'>[];
-  blueprints: { name: string; tier: string; limit: number; warm: number; failures: number }[];
+  blueprints: { name: string; tier: string; limit: number; warm: number; free: number; failures: number }[];
   /** Hosts that did not answer when they were last asked. */
   silent: Counted<'blueprint' | 'tier' | 'code'>[];
   /** Broker processes that live. */
@@ -75,7 +76,7 @@ export const COUNTS = `WITH live AS (
     (SELECT coalesce(jsonb_agg(c), '[]') FROM (
       SELECT blueprint, tier, state, hygiene, count(*) FROM resources WHERE state <> 'destroyed' GROUP BY 1, 2, 3, 4) c) AS resources,
     (SELECT coalesce(jsonb_agg(c), '[]') FROM (
-      SELECT name, tier, max_resources AS limit, warm, failures FROM blueprints) c) AS blueprints,
+      SELECT name, tier, max_resources AS limit, warm, ${FREE} AS free, failures FROM ${WITH_SILENT} b) c) AS blueprints,
     (SELECT coalesce(jsonb_agg(c), '[]') FROM (
       SELECT s.blueprint, b.tier, s.code, count(*) FROM silences s JOIN blueprints b ON b.name = s.blueprint GROUP BY 1, 2, 3) c) AS silent,
     (SELECT count(*) FROM processes WHERE alive_until > now()) AS processes`;

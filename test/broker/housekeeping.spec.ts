@@ -48,6 +48,13 @@ describe('housekeeping', () => {
     await berth.release(old.id);
     await berth.becomes(old.id, 'destroyed');
     const young = await berth.lease('step');
+    const pruned = async () => {
+      const metrics = await berth.metrics();
+      return ['leases', 'commands'].map(
+        (table) => metrics.get(`berth_pruned_rows_total{table="${table}"}`) ?? 0,
+      );
+    };
+    const before = await pruned();
     await berth.sql(`UPDATE leases SET destroyed_at = now() - interval '31 d' WHERE id = $1`, [old.id]);
     await berth.sql(`UPDATE commands SET ended_at = now() - interval '31 d' WHERE id = $1`, [command.id]);
     const { status } = await until(
@@ -55,6 +62,7 @@ describe('housekeeping', () => {
       (answer) => answer.status !== 200,
     );
     expect(status).toBe(404);
+    await until(pruned, (rows) => rows.every((count, index) => count === (before[index] as number) + 1));
     expect(await berth.sql(`SELECT FROM command_output`)).toEqual([]);
     expect(await berth.read(young.id)).toMatchObject({ state: 'active' });
     expect((await berth.events(`&lease=${old.id}`)).map(({ kind }) => kind)).toContain('lease.destroyed');

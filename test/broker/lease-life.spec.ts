@@ -409,8 +409,12 @@ describe('an activation that fails', () => {
       if (method === 'activate' && nth === 1)
         throw new DriverError('unreachable', 'Connection reset.', { temporary: true });
     };
+    const failures = async () =>
+      (await berth.metrics()).get('berth_step_failures_total{subject="lease"}') ?? 0;
+    const before = await failures();
     const { id } = await berth.lease('step', checkout);
     expect(berth.calls('activate', id)).toBe(2);
+    expect(await failures()).toBe(before + 1);
   });
 });
 

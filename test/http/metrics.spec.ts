@@ -13,32 +13,11 @@ const berth = useInstallation(
 
 const SOME = 'more than none';
 
-/** Values by series, their labels in the order of their names. */
-async function scrape(): Promise<Map<string, number>> {
-  const text: string = await berth.ok('GET /metrics');
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  return new Map(
-    lines.map((line) => {
-      const [, name, labels = '', value] = /^(\w+)(?:{(.*)})? (\S+)$/.exec(line) as unknown as [
-        string,
-        string,
-        string,
-        string,
-      ];
-      const sorted = labels
-        .split(/,(?=\w+=")/)
-        .sort()
-        .join(',');
-      return [labels ? `${name}{${sorted}}` : name, Number(value)];
-    }),
-  );
-}
-
 /** The metrics, once these series are so. */
 async function scraped(wanted: Record<string, number | typeof SOME>): Promise<Map<string, number>> {
   let found = new Map<string, number>();
   const differing = async () => {
-    found = await scrape();
+    found = await berth.metrics();
     const differs = ([series, value]: [string, number | typeof SOME]) =>
       value === SOME ? !((found.get(series) ?? 0) > 0) : found.get(series) !== value;
     return Object.entries(wanted)
@@ -52,6 +31,7 @@ async function scraped(wanted: Record<string, number | typeof SOME>): Promise<Ma
 describe('the metrics', () => {
   it('say what there is, who waits for what and for how long', async () => {
     await berth.approve('step', 'box');
+    await scraped({ 'berth_resources_free{blueprint="box",tier="low"}': 1 });
     await berth.lease('step');
     await berth.lease('step');
     await berth.request('step');
@@ -65,6 +45,7 @@ describe('the metrics', () => {
       'berth_resources{blueprint="box",hygiene="clean",state="active",tier="low"}': 2,
       'berth_resources_limit{blueprint="box",tier="low"}': 2,
       'berth_resources_warm{blueprint="box",tier="low"}': 1,
+      'berth_resources_free{blueprint="box",tier="low"}': 0,
       'berth_blueprint_failures{blueprint="box",tier="low"}': 0,
       berth_processes: 1,
       berth_database_up: 1,
@@ -76,13 +57,13 @@ describe('the metrics', () => {
     await berth.approve('step', 'box');
     const { id } = await berth.lease('step');
     const series = 'berth_leases{state="active",tier="low",type="host"}';
-    expect((await scrape()).get(series)).toBe(1);
+    expect((await berth.metrics()).get(series)).toBe(1);
     await berth.release(id);
-    expect((await scrape()).has(series)).toBe(false);
+    expect((await berth.metrics()).has(series)).toBe(false);
   });
 
   it('count turns, steps and calls of drivers, and those that fail by their code', async () => {
-    const before = await scrape();
+    const before = await berth.metrics();
     berth.script = ({ method }) => {
       if (method === 'build') throw new DriverError('image-missing', 'There is no such image.');
     };
@@ -97,10 +78,22 @@ describe('the metrics', () => {
       'berth_turn_leases_sum{tier="low",type="host"}',
       'berth_step_duration_seconds_count{subject="resource"}',
     ];
-    const found = await until(scrape, (now) =>
-      counted.every((series) => (now.get(series) ?? 0) > (before.get(series) ?? 0)),
+    const found = await until(
+      () => berth.metrics(),
+      (now) => counted.every((series) => (now.get(series) ?? 0) > (before.get(series) ?? 0)),
     );
     expect(found.has('berth_steps_running{lane="build",subject="resource"}')).toBe(true);
+  });
+
+  it('count turns that fail', async () => {
+    await berth.approve('step', 'box');
+    const series = 'berth_turn_failures_total{tier="low",type="host"}';
+    const before = (await berth.metrics()).get(series) ?? 0;
+    await berth.sql(`ALTER TABLE leases ADD CONSTRAINT refused CHECK (note <> 'refused') NOT VALID`);
+    const body = { type: 'host', consumer: 'step', note: 'refused' };
+    expect((await berth.call('POST /v1/leases', { body })).status).toBe(500);
+    await berth.sql('ALTER TABLE leases DROP CONSTRAINT refused');
+    expect((await berth.metrics()).get(series)).toBe(before + 1);
   });
 
   it('time requests by their route, not by their path, those that wait apart', async () => {
@@ -117,7 +110,7 @@ describe('the metrics', () => {
 
   it('count messages to other brokers, and connections that were lost', async () => {
     await scraped({ 'berth_notifications_total{direction="sent"}': SOME });
-    const before = (await scrape()).get('berth_notification_reconnects_total') ?? 0;
+    const before = (await berth.metrics()).get('berth_notification_reconnects_total') ?? 0;
     await berth.sql(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'berth notifications' AND datname = current_database()`,
     );

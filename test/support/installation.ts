@@ -141,6 +141,27 @@ export class Caller {
     expect(body).toMatchObject({ whole: true, findings: [], unchecked: [] });
   }
 
+  /** The metrics' values by series, each with its labels in the order of their names. */
+  async metrics(): Promise<Map<string, number>> {
+    const text: string = await this.ok('GET /metrics');
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    return new Map(
+      lines.map((line) => {
+        const [, name, labels = '', value] = /^(\w+)(?:{(.*)})? (\S+)$/.exec(line) as unknown as [
+          string,
+          string,
+          string,
+          string,
+        ];
+        const sorted = labels
+          .split(/,(?=\w+=")/)
+          .sort()
+          .join(',');
+        return [labels ? `${name}{${sorted}}` : name, Number(value)];
+      }),
+    );
+  }
+
   async events(query = ''): Promise<Shown[]> {
     return (await this.ok(`GET /v1/events?limit=500${query}`)).items;
   }
