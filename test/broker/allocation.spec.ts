@@ -751,19 +751,28 @@ describe('a warm pool', () => {
   });
 
   it('stops building while builds fail', async () => {
-    berth.script = ({ method }) => {
-      if (method === 'build') throw new DriverError('unreachable', 'The engine is down.');
+    const building = gate();
+    let failing = true;
+    berth.script = async (call) => {
+      if (call.method !== 'build' || !failing) return;
+      await building.hold(call);
+      throw new DriverError('unreachable', 'The engine is down.');
     };
-    await berth.declare(hosts('box', { resources: 5, warm: 1 }));
-    await approved(['box'], 'step');
+    await berth.declare(hosts('box', { resources: 5, warm: 1 }), hosts('good'));
+    await approved(['box', 'good'], 'step');
+    await building.reached;
+    await berth.sql(`UPDATE blueprints SET failures = 20 WHERE name = 'box'`); // it is not tried again for minutes
+    building.open();
     await until(
       () => berth.ok('GET /v1/blueprints/box'),
-      ({ failures }) => failures >= 1,
+      ({ failures }) => failures === 21,
     );
-    await berth.sql(`UPDATE blueprints SET retry_at = now() + interval '1 min' WHERE name = 'box'`);
-    const { failures } = await berth.ok('GET /v1/blueprints/box');
-    await berth.request('step');
-    expect(await berth.ok('GET /v1/blueprints/box')).toMatchObject({ failures });
+    failing = false;
+    const { id } = await berth.request('step', { blueprints: ['box'] });
+    await berth.lease('step', { blueprints: ['good'] }); // by a turn that has looked at all of the pool
+    expect(await berth.read(id)).toMatchObject({ waiting: { reason: 'queued' } });
+    expect((await berth.ok('GET /v1/resources?blueprint=box')).items).toHaveLength(1);
+    expect(berth.calls('build')).toBe(2);
   });
 
   it('of working copies is laid on hosts before anyone asks', async () => {
