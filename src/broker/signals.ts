@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 
 /**
  * Who waits for what. Topics are ids (of leases, commands), `over`, `cancel` or `output` before an id, and a few words
- * (`events`, `due`, `blueprints`, `beat`). A signal says only "look again": whoever waits reads the database, so a signal too many does no harm. Who has just written what they
- * would read may show it to them instead.
+ * (`events`, `due`, `blueprints`, `beat`). A signal says only "look again": whoever waits reads the database, so a signal
+ * too many does no harm. Who has just written what they would read may show it to them instead.
  */
 export class Signals {
   private readonly emitter = new EventEmitter().setMaxListeners(0);
