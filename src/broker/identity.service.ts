@@ -58,7 +58,11 @@ export class IdentityService {
     if (done === 'absent') throw new BrokerError('not-found', `There is no person ${name}.`);
   }
 
-  /** A new token, shown this once: only its hash is kept. */
+  /**
+   * A new token, shown this once: only its hash is kept.
+   *
+   * @throws BrokerError `conflict` where the id is taken: its first answer, with the token, was lost or is under way
+   */
   async createToken(
     owner: TokenOwner,
     by: Principal,
@@ -66,7 +70,11 @@ export class IdentityService {
   ): Promise<{ id: string; token: string }> {
     await this.mustExist(owner);
     const token = newToken();
-    await this.identities.addToken(id, owner, tokenHash(token), by.name);
+    if (!(await this.identities.addToken(id, owner, tokenHash(token), by.name)))
+      throw new BrokerError(
+        'conflict',
+        `Token ${id} was made under this Idempotency-Key, but its answer is lost or under way; revoke it and use a new key.`,
+      );
     return { id, token };
   }
 

@@ -3644,7 +3644,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency-conflict` */
+            /** @description `conflict`, `idempotency-conflict` */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3837,7 +3837,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `idempotency-conflict` */
+            /** @description `conflict`, `idempotency-conflict` */
             409: {
                 headers: {
                     [name: string]: unknown;

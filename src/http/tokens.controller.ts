@@ -31,7 +31,7 @@ function tokensOf(kind: 'person' | 'consumer', collection: string): Type<unknown
       description: 'The token is in this answer and nowhere else.',
       body: EmptyBody,
       answers: { 201: NewToken },
-      faults: ['not-found', 'idempotency-conflict'],
+      faults: ['not-found', 'conflict', 'idempotency-conflict'],
       takes: ['idempotency'],
     })
     async create(

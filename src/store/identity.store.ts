@@ -176,17 +176,18 @@ export class IdentityStore {
     return row?.gone ? 'removed' : 'absent';
   }
 
-  /** Adds a token; one of the same id or hash is there already and stays. */
-  async addToken(id: string, { kind, name }: TokenOwner, hash: Buffer, by: string): Promise<void> {
-    await this.db.rows(
+  /** Adds a token; false where one of the same id is there, which stays. */
+  async addToken(id: string, { kind, name }: TokenOwner, hash: Buffer, by: string): Promise<boolean> {
+    const rows = await this.db.rows(
       {
         text: `WITH added AS (
             INSERT INTO tokens (id, kind, name, hash) VALUES ($1, $2, $3, $4)
-            ON CONFLICT DO NOTHING RETURNING id, kind, name)
-          ${logTokens('token.created', 'added', '$5')}`,
+            ON CONFLICT (id) DO NOTHING RETURNING id, kind, name)
+          ${logTokens('token.created', 'added', '$5')} RETURNING kind`,
       },
       [id, kind, name, hash, by],
     );
+    return rows.length > 0;
   }
 
   /**

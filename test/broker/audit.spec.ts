@@ -77,3 +77,19 @@ describe('what an admin changes', () => {
     ]);
   });
 });
+
+describe('a token that is asked for again under its key', () => {
+  const ask = () =>
+    berth.call(`POST ${ADA}/tokens`, { body: {}, headers: { 'idempotency-key': 'adas first' } });
+
+  it('is the same one, and never one that nobody knows of', async () => {
+    await ada();
+    const first = await ask();
+    expect(first).toMatchObject({ status: 201 });
+    expect(await ask()).toMatchObject({ status: 201, body: first.body });
+    // As where the broker died before it had kept the answer.
+    await berth.sql('UPDATE idempotency_keys SET status = NULL, answer = NULL');
+    expect(await ask()).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect(await berth.sql(TOKENS)).toContainEqual({ id: first.body.id, revoked_at: null });
+  });
+});
